@@ -1,0 +1,173 @@
+/*
+ * The door to libsodium: argon2id, BLAKE2b, the random source, base64.
+ */
+#include <sodium.h>
+#include <string.h>
+
+#include "common/crypto.h"
+
+_Static_assert(CT_PASSWORD_HASH == crypto_pwhash_STRBYTES, "password hash");
+_Static_assert(CT_DIGEST == crypto_generichash_BYTES, "digest");
+
+#define TOKEN_BYTES 32
+#define URLSAFE	    sodium_base64_VARIANT_URLSAFE_NO_PADDING
+
+_Static_assert(
+    sodium_base64_ENCODED_LEN(TOKEN_BYTES, URLSAFE) == CT_TOKEN_TEXT, "token");
+
+void
+ct_crypto_init(void)
+{
+	if (sodium_init() < 0)
+		ct_bug("libsodium cannot be initialised");
+}
+
+/* libsodium wants an address, also for no bytes. */
+static const char *
+text_of(struct ct_str s)
+{
+	return s.n > 0 ? s.p : "";
+}
+
+enum ct_rc
+ct_password_hash(struct ct_str password, unsigned mem_kib, unsigned passes,
+    char out[CT_PASSWORD_HASH], struct ct_err *err)
+{
+	if (crypto_pwhash_str_alg(out, text_of(password), password.n, passes,
+		(size_t)mem_kib * 1024, crypto_pwhash_ALG_ARGON2ID13) == 0)
+		return CT_OK;
+	(void)ct_fail(
+	    err, CT_RETRY, NULL, "The service is busy. Please try again.");
+	return ct_err_detail(
+	    err, "argon2id: no memory for %u KiB, %u passes", mem_kib, passes);
+}
+
+static bool
+is_argon2id(const char *hash)
+{
+	static const char prefix[] = crypto_pwhash_argon2id_STRPREFIX;
+
+	return hash && strncmp(hash, prefix, sizeof(prefix) - 1) == 0;
+}
+
+bool
+ct_password_verify(struct ct_str password, const char *hash)
+{
+	return is_argon2id(hash) && crypto_pwhash_str_verify(hash,
+					text_of(password), password.n) == 0;
+}
+
+bool
+ct_password_stale(const char *hash, unsigned mem_kib, unsigned passes)
+{
+	return !is_argon2id(hash) || crypto_pwhash_str_needs_rehash(hash,
+					 passes, (size_t)mem_kib * 1024) != 0;
+}
+
+void
+ct_token_new(char out_text[CT_TOKEN_TEXT], uint8_t out_hash[CT_DIGEST])
+{
+	uint8_t raw[TOKEN_BYTES];
+
+	randombytes_buf(raw, sizeof(raw));
+	sodium_bin2base64(out_text, CT_TOKEN_TEXT, raw, sizeof(raw), URLSAFE);
+	sodium_memzero(raw, sizeof(raw));
+	ct_token_hash(ct_str_of(out_text), out_hash);
+}
+
+void
+ct_token_hash(struct ct_str text, uint8_t out_hash[CT_DIGEST])
+{
+	ct_digest(text.p, text.n, out_hash);
+}
+
+void
+ct_digest(const void *p, size_t n, uint8_t out[CT_DIGEST])
+{
+	if (crypto_generichash(out, CT_DIGEST, p, n, NULL, 0) != 0)
+		ct_bug("BLAKE2b refused %zu bytes", n);
+}
+
+void
+ct_digest_hex16(const void *p, size_t n, char out[17])
+{
+	uint8_t digest[CT_DIGEST];
+
+	ct_digest(p, n, digest);
+	ct_hex(digest, 8, out);
+}
+
+void
+ct_hex(const uint8_t *p, size_t n, char *out)
+{
+	sodium_bin2hex(out, n * 2 + 1, p, n);
+}
+
+void
+ct_random(void *p, size_t n)
+{
+	randombytes_buf(p, n);
+}
+
+uint64_t
+ct_random_below(uint64_t bound)
+{
+	uint64_t v, odd;
+
+	if (bound == 0)
+		ct_bug("no number is below 0");
+	/* 2^64 mod bound: below it, some remainders would come up more often */
+	odd = (UINT64_MAX % bound + 1) % bound;
+	do {
+		randombytes_buf(&v, sizeof(v));
+	} while (v < odd);
+	return v % bound;
+}
+
+bool
+ct_equal(const void *a, const void *b, size_t n)
+{
+	return sodium_memcmp(a, b, n) == 0;
+}
+
+struct ct_str
+ct_base64(struct ct_arena *a, const void *p, size_t n)
+{
+	int variant = sodium_base64_VARIANT_ORIGINAL;
+	size_t size;
+	char *out;
+
+	if (n > SIZE_MAX / 2)
+		ct_bug("base64 of %zu bytes", n);
+	size = sodium_base64_encoded_len(n, variant);
+	out = ct_arena_raw(a, size);
+	sodium_bin2base64(out, size, p, n, variant);
+	return (struct ct_str){out, size - 1};
+}
+
+static bool
+is_ascii(struct ct_str s)
+{
+	unsigned char all = 0;
+	size_t i;
+
+	for (i = 0; i < s.n; i++)
+		all |= (unsigned char)s.p[i];
+	return all < 0x80;
+}
+
+/* libsodium 1.0.18 reads every byte from 0x80 as a digit: ask beforehand. */
+enum ct_rc
+ct_unbase64(struct ct_arena *a, struct ct_str s, struct ct_str *out)
+{
+	size_t room = s.n / 4 * 3, n = 0;
+	char *p = ct_arena_raw(a, room + 1);
+
+	if (s.n % 4 != 0 || !is_ascii(s) ||
+	    sodium_base642bin((unsigned char *)p, room, text_of(s), s.n, NULL,
+		&n, NULL, sodium_base64_VARIANT_ORIGINAL) != 0)
+		return CT_MALFORMED;
+	p[n] = '\0';
+	*out = (struct ct_str){p, n};
+	return CT_OK;
+}

@@ -1,0 +1,49 @@
+/*
+ * The door to libsodium: passwords, tokens, digests, base64.
+ */
+#ifndef CT_COMMON_CRYPTO_H
+#define CT_COMMON_CRYPTO_H
+
+#include "common/err.h"
+#include "common/str.h"
+
+#define CT_DIGEST	 32  /* bytes of BLAKE2b-256 */
+#define CT_TOKEN_TEXT	 44  /* 32 random bytes as base64url + NUL */
+#define CT_PASSWORD_HASH 128 /* "$argon2id$…" + NUL, as libsodium's */
+
+/* Once per process, before anything else here; aborts where it fails. */
+void ct_crypto_init(void);
+
+/*
+ * argon2id. mem_kib and passes are the cost (OWASP: 19 MiB, t=2, p=1).
+ * Blocks for 15-60 ms of CPU: callers bound how many run at once.
+ * CT_RETRY where memory is short.
+ */
+enum ct_rc ct_password_hash(struct ct_str password, unsigned mem_kib,
+    unsigned passes, char out[CT_PASSWORD_HASH],
+    struct ct_err *err) CT_MUSTCHECK;
+/* Constant time in the password. A hash of no known form is false. */
+bool ct_password_verify(struct ct_str password, const char *hash);
+/* True where hash was made with another cost or algorithm. */
+bool ct_password_stale(const char *hash, unsigned mem_kib, unsigned passes);
+
+/* 256 random bits as text for a client, and the digest that we store. */
+void ct_token_new(char out_text[CT_TOKEN_TEXT], uint8_t out_hash[CT_DIGEST]);
+/* The digest of a token that a client sent; any length of input. */
+void ct_token_hash(struct ct_str text, uint8_t out_hash[CT_DIGEST]);
+
+void ct_digest(const void *p, size_t n, uint8_t out[CT_DIGEST]);
+/* First 16 hex digits of the digest, for ETags. */
+void ct_digest_hex16(const void *p, size_t n, char out[17]);
+void ct_hex(const uint8_t *p, size_t n, char *out); /* 2n + 1 bytes */
+void ct_random(void *p, size_t n);
+uint64_t ct_random_below(uint64_t bound); /* uniform, 0 <= x < bound */
+bool ct_equal(const void *a, const void *b, size_t n); /* constant time */
+
+/* Standard alphabet with padding (MIME). */
+struct ct_str ct_base64(struct ct_arena *a, const void *p, size_t n);
+/* CT_MALFORMED where s is no base64. Result on the arena, NUL after it. */
+enum ct_rc ct_unbase64(
+    struct ct_arena *a, struct ct_str s, struct ct_str *out) CT_MUSTCHECK;
+
+#endif

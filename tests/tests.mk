@@ -1,0 +1,27 @@
+# Test programs: tests/RING/test_X.c against the base floors, ASan + UBSan.
+ABUILD ?= build-asan
+ASAN_BASE = $(patsubst %.c,$(ABUILD)/%.o,$(COMMON_SRC) $(CARE_SRC) $(DB_SRC)) \
+  $(ABUILD)/gen/scripts.o $(ABUILD)/gen/migrations.o
+TEST_SUPPORT = $(patsubst %.c,$(ABUILD)/%.o,$(wildcard tests/support/*.c))
+ASAN_CFLAGS = $(WARN) $(SAN) -I. -I$(ABUILD) \
+  -isystem /usr/include/postgresql -pthread
+
+$(ABUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC $@"
+	$(Q)$(CC) $(ASAN_CFLAGS) -MMD -MP -c -o $@ $<
+$(ABUILD)/gen/%.o: $(ABUILD)/gen/%.c
+	@echo "  CC $@"
+	$(Q)$(CC) $(ASAN_CFLAGS) -MMD -MP -c -o $@ $<
+$(ABUILD)/gen/scripts.c: $(LUA) scripts/embed.sh
+	@mkdir -p $(@D)
+	$(Q)scripts/embed.sh lua $(LUA) >$@
+$(ABUILD)/gen/migrations.c: $(SQL) scripts/embed.sh
+	@mkdir -p $(@D)
+	$(Q)scripts/embed.sh sql $(SQL) >$@
+
+$(ABUILD)/tests/%: $(ABUILD)/tests/%.o $(TEST_SUPPORT) $(ASAN_BASE)
+	@echo "  LD $@"
+	$(Q)$(CC) $(SAN) -o $@ $(filter %.o,$^) -lcmocka $(LIBS)
+
+-include $(shell find $(ABUILD) -name '*.d' 2>/dev/null)

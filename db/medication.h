@@ -1,0 +1,25 @@
+/* Doses given or skipped: the entry kind, and adding one. */
+#ifndef CT_DB_MEDICATION_H
+#define CT_DB_MEDICATION_H
+
+#include "db/entry.h"
+
+struct ct_medication {
+	struct ct_entry e;
+	struct ct_str name;   /* 1 … 100 code points */
+	struct ct_str dosage; /* free text, 1 … 50: "4mg", "1 tablet" */
+	int64_t amount_ul;    /* 1 … 200,000; never counts as food */
+	struct ct_str route;  /* E-tube, Oral, Injection, Topical */
+	bool flushed_before;
+	bool flushed_after;
+	struct ct_str status; /* given, skipped */
+	struct ct_str reason; /* <= 500 code points */
+};
+extern const struct ct_stmt *const ct_medication_stmts[];
+
+/* As ct_feeding_add; *out is the entry as stored. */
+enum ct_rc ct_medication_add(struct ct_pg *pg, struct ct_arena *a,
+    const struct ct_uuid *account, const struct ct_medication *in,
+    struct ct_medication *out, struct ct_err *err) CT_MUSTCHECK;
+
+#endif

@@ -1,0 +1,141 @@
+/* Sessions; see session.h. */
+#include "db/session.h"
+
+#include <string.h>
+
+static const struct ct_stmt add = {"session_add", CT_OWNED, CT_WRITE, "uyiitt",
+    NULL,
+    "with s as (insert into account_session (token_hash, account_id,"
+    " expires_at, ip, user_agent) select $2, a.id, now() +"
+    " make_interval(days => $3::int), $5::inet, $6 from account a"
+    " where a.id = $1 and a.status = 'active' returning token_hash),"
+    " old as (delete from account_session d where d.token_hash in"
+    " (select o.token_hash from account_session o where o.account_id = $1"
+    " order by o.seen_at desc offset greatest($4 - 1, 0))"
+    " returning d.token_hash)"
+    " select token_hash, true as made from s"
+    " union all (select token_hash, false from old limit 64)"};
+static const struct ct_stmt find = {"session_find", CT_GLOBAL, CT_READ, "yi",
+    NULL,
+    "select s.account_id, m.cat_id, a.role = 'admin', s.seen_at"
+    " from account_session s join account a on a.id = s.account_id"
+    " left join cat_member m on m.account_id = a.id"
+    " and m.cat_id = a.default_cat where s.token_hash = $1"
+    " and s.expires_at > now() and s.seen_at > now() -"
+    " make_interval(days => $2::int) and a.status = 'active'"};
+static const struct ct_stmt touch = {"session_touch", CT_GLOBAL, CT_WRITE, "y",
+    NULL, "update account_session set seen_at = now() where token_hash = $1"};
+static const struct ct_stmt end_one = {"session_end", CT_GLOBAL, CT_WRITE, "y",
+    NULL, "delete from account_session where token_hash = $1"};
+static const struct ct_stmt end_all = {"session_end_all", CT_OWNED, CT_WRITE,
+    "uy", NULL,
+    "delete from account_session s where s.account_id = $1"
+    " and ($2::bytea is null or s.token_hash <> $2)"
+    " returning s.token_hash"};
+
+const struct ct_stmt *const ct_session_stmts[] = {
+    &add, &find, &touch, &end_one, &end_all, NULL};
+
+enum ct_rc
+ct_session_add(struct ct_pg *pg, struct ct_arena *a,
+    const struct ct_uuid *account, const uint8_t hash[CT_DIGEST],
+    int64_t max_days, int64_t keep, struct ct_str ip, struct ct_str agent,
+    struct ct_str **ended, int *n, struct ct_err *err)
+{
+	struct ct_params p;
+	const struct ct_res *r;
+	bool made = false;
+
+	ct_params_init(&p, a);
+	ct_p_uuid(&p, account);
+	ct_p_bytes(&p, hash, CT_DIGEST);
+	ct_p_i64(&p, max_days);
+	ct_p_i64(&p, keep);
+	ct_p_text(&p, ip);
+	ct_p_text(&p, agent);
+	if (ct_pg_run(pg, &add, &p, a, &r, err) != CT_OK)
+		return err->rc;
+	*n = 0;
+	*ended =
+	    ct_arena_alloc(a, (size_t)ct_res_rows(r) * sizeof(**ended) + 1);
+	for (int i = 0; i < ct_res_rows(r); i++) {
+		if (ct_res_bool(r, i, 1))
+			made = true;
+		else
+			(*ended)[(*n)++] = ct_res_str(r, i, 0);
+	}
+	if (!made)
+		return ct_fail(
+		    err, CT_NOTFOUND, NULL, "There is no such account.");
+	return CT_OK;
+}
+
+static void
+hash_params(struct ct_params *p, struct ct_arena *a, const uint8_t *hash)
+{
+	ct_params_init(p, a);
+	ct_p_bytes(p, hash, CT_DIGEST);
+}
+
+enum ct_rc
+ct_session_find(struct ct_pg *pg, struct ct_arena *a,
+    const uint8_t hash[CT_DIGEST], int64_t idle_days, struct ct_session *out,
+    struct ct_err *err)
+{
+	struct ct_params p;
+	const struct ct_res *r;
+
+	hash_params(&p, a, hash);
+	ct_p_i64(&p, idle_days);
+	if (ct_pg_run(pg, &find, &p, a, &r, err) != CT_OK)
+		return err->rc;
+	if (ct_res_rows(r) == 0)
+		return ct_fail(err, CT_UNAUTH, NULL, "Please log in.");
+	memset(out, 0, sizeof(*out));
+	out->account = ct_res_uuid(r, 0, 0);
+	if (!ct_res_null(r, 0, 1))
+		out->cat = ct_res_uuid(r, 0, 1);
+	out->is_admin = ct_res_bool(r, 0, 2);
+	out->seen_at = ct_res_time(r, 0, 3);
+	return CT_OK;
+}
+
+enum ct_rc
+ct_session_touch(struct ct_pg *pg, struct ct_arena *a,
+    const uint8_t hash[CT_DIGEST], struct ct_err *err)
+{
+	struct ct_params p;
+
+	hash_params(&p, a, hash);
+	return ct_pg_run(pg, &touch, &p, a, NULL, err);
+}
+
+enum ct_rc
+ct_session_end(struct ct_pg *pg, struct ct_arena *a,
+    const uint8_t hash[CT_DIGEST], struct ct_err *err)
+{
+	struct ct_params p;
+
+	hash_params(&p, a, hash);
+	return ct_pg_run(pg, &end_one, &p, a, NULL, err);
+}
+
+enum ct_rc
+ct_session_end_all(struct ct_pg *pg, struct ct_arena *a,
+    const struct ct_uuid *account, const uint8_t *except, struct ct_str **ended,
+    int *n, struct ct_err *err)
+{
+	struct ct_params p;
+	const struct ct_res *r;
+
+	ct_params_init(&p, a);
+	ct_p_uuid(&p, account);
+	ct_p_bytes(&p, except, except ? CT_DIGEST : 0);
+	if (ct_pg_run(pg, &end_all, &p, a, &r, err) != CT_OK)
+		return err->rc;
+	*n = ct_res_rows(r);
+	*ended = ct_arena_alloc(a, (size_t)*n * sizeof(**ended) + 1);
+	for (int i = 0; i < *n; i++)
+		(*ended)[i] = ct_res_str(r, i, 0);
+	return CT_OK;
+}

@@ -1,0 +1,44 @@
+/*
+ * Sessions: PostgreSQL holds the truth (digest of the token, never the token),
+ * Redis a copy that lives for minutes (common/cache.h).
+ */
+#ifndef CT_DB_SESSION_H
+#define CT_DB_SESSION_H
+
+#include "common/crypto.h"
+#include "db/pg.h"
+
+struct ct_session {
+	struct ct_uuid account;
+	struct ct_uuid cat; /* the account's default cat, nil: none */
+	bool is_admin;
+	int64_t seen_at; /* us */
+};
+extern const struct ct_stmt *const ct_session_stmts[];
+
+/*
+ * Make one; the account's oldest beyond `keep` give way, and their digests
+ * come back for the cache (at most 64). CT_NOTFOUND: no active account.
+ */
+enum ct_rc ct_session_add(struct ct_pg *pg, struct ct_arena *a,
+    const struct ct_uuid *account, const uint8_t hash[CT_DIGEST],
+    int64_t max_days, int64_t keep, struct ct_str ip, struct ct_str agent,
+    struct ct_str **ended, int *n, struct ct_err *err) CT_MUSTCHECK;
+/* CT_UNAUTH: none, ended, idle too long, or the account is not active. */
+enum ct_rc ct_session_find(struct ct_pg *pg, struct ct_arena *a,
+    const uint8_t hash[CT_DIGEST], int64_t idle_days, struct ct_session *out,
+    struct ct_err *err) CT_MUSTCHECK;
+/* It was used now. */
+enum ct_rc ct_session_touch(struct ct_pg *pg, struct ct_arena *a,
+    const uint8_t hash[CT_DIGEST], struct ct_err *err) CT_MUSTCHECK;
+enum ct_rc ct_session_end(struct ct_pg *pg, struct ct_arena *a,
+    const uint8_t hash[CT_DIGEST], struct ct_err *err) CT_MUSTCHECK;
+/*
+ * All of the account but `except` (may be NULL); their digests, of CT_DIGEST
+ * bytes each, for the cache.
+ */
+enum ct_rc ct_session_end_all(struct ct_pg *pg, struct ct_arena *a,
+    const struct ct_uuid *account, const uint8_t *except, struct ct_str **ended,
+    int *n, struct ct_err *err) CT_MUSTCHECK;
+
+#endif

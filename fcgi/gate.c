@@ -1,0 +1,465 @@
+/* What stands before every handler; see gate.h. */
+#include "fcgi/gate.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/cache.h"
+#include "db/idempotency.h"
+#include "db/session.h"
+#include "fcgi/limiter.h"
+#include "fcgi/resp.h"
+#include "fcgi/route.h"
+
+#define SESSION_CACHE_S	 300 /* also how often a session is touched */
+#define SESSION_TOUCH_US (INT64_C(300) * 1000000)
+#define JSON_TYPE	 "application/json; charset=utf-8"
+
+/* ------------------------------------------------------------ no store */
+
+static bool
+origin_allowed(const struct ct_req *r)
+{
+	struct ct_str rest = ct_str_of(r->app->conf->cors_origins);
+
+	if (ct_str_is(r->origin, r->app->conf->origin))
+		return true;
+	while (rest.p) {
+		struct ct_str one = ct_str_trim(ct_str_split(&rest, ','));
+
+		if (one.n > 0 && ct_str_eq(one, r->origin))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Who may send a request that changes something with the browser's cookie: our
+ * own pages and listed origins. A browser always sends Origin with those, so
+ * its absence beside a cookie is refused too.
+ */
+static enum ct_rc
+check_origin(const struct ct_req *r, struct ct_err *err)
+{
+	bool ok;
+
+	if (r->origin.p)
+		ok = origin_allowed(r);
+	else if (r->fetch_site.p)
+		ok = ct_str_is(r->fetch_site, "same-origin");
+	else
+		ok = !(r->by_cookie && r->has_token);
+	if (ok)
+		return CT_OK;
+	return ct_fail(err, CT_FORBIDDEN, "origin",
+	    "This request does not come from an allowed origin; send the "
+	    "Origin header of the service.");
+}
+
+static enum ct_rc
+check_type(const struct ct_req *r, struct ct_err *err)
+{
+	struct ct_str rest = r->content_type;
+	struct ct_str type, charset;
+
+	if (r->body.n == 0)
+		return CT_OK;
+	type = ct_str_trim(ct_str_split(&rest, ';'));
+	charset = ct_str_trim(rest);
+	if (ct_str_ieq(type, "application/json") &&
+	    (charset.n == 0 || ct_str_ieq(charset, "charset=utf-8")))
+		return CT_OK;
+	return ct_fail(err, CT_INVALID, "media_type",
+	    "Send the body as application/json.");
+}
+
+static bool
+is_local(const struct ct_req *r)
+{
+	struct ct_str rest = ct_str_of(r->app->conf->metrics_allow);
+
+	while (rest.p) {
+		struct ct_str one = ct_str_trim(ct_str_split(&rest, ','));
+
+		if (one.n > 0 && ct_str_eq(one, r->addr))
+			return true;
+	}
+	return false;
+}
+
+static void
+preflight(struct ct_req *r)
+{
+	ct_resp_raw(r, 204, "");
+	ct_resp_header(r, "Allow", ct_route_allow(r->a, r->allow));
+	if (!r->cors_method.p || !r->origin.p || !origin_allowed(r))
+		return;
+	ct_resp_header(
+	    r, "Access-Control-Allow-Methods", ct_route_allow(r->a, r->allow));
+	ct_resp_header(r, "Access-Control-Allow-Headers",
+	    CT_STR("Content-Type, Authorization, Idempotency-Key, If-Match, "
+		   "If-None-Match"));
+	ct_resp_header(r, "Access-Control-Max-Age", CT_STR("600"));
+}
+
+static enum ct_rc
+check_open(struct ct_req *r, struct ct_err *err)
+{
+	if (ct_route_find(r, err) != CT_OK) {
+		if (r->allow)
+			ct_resp_header(
+			    r, "Allow", ct_route_allow(r->a, r->allow));
+		return err->rc;
+	}
+	if (r->route->auth == CT_A_LOCAL && !is_local(r))
+		return ct_fail(
+		    err, CT_NOTFOUND, NULL, "There is nothing here.");
+	if (r->method != CT_GET && check_origin(r, err) != CT_OK)
+		return err->rc;
+	return check_type(r, err);
+}
+
+bool
+ct_gate_open(struct ct_req *r)
+{
+	ct_err_clear(&r->err);
+	if (check_open(r, &r->err) == CT_OK)
+		return false;
+	if (r->method == CT_OPTIONS && r->allow) {
+		ct_err_clear(&r->err);
+		r->headers = (struct ct_buf){0};
+		preflight(r);
+	} else {
+		ct_resp_error(r, &r->err);
+	}
+	return true;
+}
+
+/* ------------------------------------------------------------ one trip */
+
+/* The first quoted tag of If-None-Match, weak or not. */
+static struct ct_str
+held_etag(const struct ct_req *r)
+{
+	struct ct_str rest = r->if_none_match;
+	struct ct_str tag;
+
+	ct_str_split(&rest, '"');
+	tag = ct_str_split(&rest, '"');
+	return tag.n == 16 ? tag : CT_STR("");
+}
+
+static void
+digest_address(struct ct_req *r)
+{
+	char text[160];
+	int n = snprintf(text, sizeof(text), "%.32s%.*s",
+	    r->app->conf->secret_key, CT_STR_FMT(r->addr));
+
+	ct_digest_hex16(text, n < 0 ? 0 : (size_t)n, r->addr_digest);
+}
+
+enum ct_rc
+ct_gate_ask(struct ct_req *r, struct ct_redis *redis, struct ct_err *err)
+{
+	const struct ct_route *t = r->route;
+	bool tag = t->tag[0] && r->query.n == 0;
+	char key[CT_CACHE_KEY], limit[24];
+	struct ct_str argv[6] = {CT_STR("")};
+	int n;
+
+	digest_address(r);
+	r->limit = ct_class_limit(r->app->conf, t->class);
+	n = snprintf(limit, sizeof(limit), "%lld", (long long)r->limit);
+	if (r->has_token && t->auth != CT_A_OPEN)
+		argv[0] = ct_cache_key_session(r->token_hash, key);
+	argv[1] = ct_str_of(ct_class_name(t->class));
+	argv[2] = (struct ct_str){limit, (size_t)n};
+	argv[3] = ct_str_of(r->addr_digest);
+	argv[4] = ct_str_of(tag ? t->tag : "");
+	argv[5] = held_etag(r);
+	return ct_redis_append_eval(redis, ct_script("gate"), 1, 6, argv, err);
+}
+
+/* "account cat role", as put_session wrote it. */
+static bool
+read_session(struct ct_req *r, struct ct_str s)
+{
+	if (s.n != 75)
+		return false;
+	if (!ct_uuid_parse((struct ct_str){s.p, 36}, &r->account))
+		return false;
+	if (!ct_uuid_parse((struct ct_str){s.p + 37, 36}, &r->cat))
+		memset(&r->cat, 0, sizeof(r->cat));
+	r->is_admin = s.p[74] == 'a';
+	r->signed_in = true;
+	return true;
+}
+
+static enum ct_verdict
+verdict_of(struct ct_str v)
+{
+	static const struct {
+		char letter;
+		enum ct_verdict verdict;
+	} table[] = {{'L', CT_V_LIMITED}, {'N', CT_V_NO_SESSION},
+	    {'M', CT_V_MISS}, {'H', CT_V_HIT}, {'S', CT_V_SAME}};
+
+	for (size_t i = 0; i < ct_countof(table); i++) {
+		if (v.n == 1 && v.p[0] == table[i].letter)
+			return table[i].verdict;
+	}
+	return CT_V_NONE;
+}
+
+static bool
+answer_limited(struct ct_req *r)
+{
+	ct_fail(&r->err, CT_LIMITED, NULL,
+	    "Too many requests; please wait %lld s.", (long long)r->reset_s);
+	ct_metric_add(r->app->limited, 1);
+	ct_resp_error(r, &r->err);
+	return true;
+}
+
+static bool
+answer_unauth(struct ct_req *r)
+{
+	ct_fail(&r->err, CT_UNAUTH, NULL, "Please log in.");
+	ct_resp_error(r, &r->err);
+	return true;
+}
+
+static bool
+answer_cached(struct ct_req *r, const struct redisReply *p)
+{
+	struct ct_buf *out;
+
+	r->etag = ct_reply_str(ct_reply_at(p, 6));
+	if (r->verdict == CT_V_SAME) {
+		ct_resp_raw(r, 304, "");
+		ct_metric_add(r->app->not_modified, 1);
+		return true;
+	}
+	out = ct_resp_raw(r, 200, JSON_TYPE);
+	ct_buf_addstr(out, ct_reply_str(ct_reply_at(p, 7)));
+	ct_metric_add(r->app->hits, 1);
+	return true;
+}
+
+bool
+ct_gate_cached(struct ct_req *r, const struct redisReply *p)
+{
+	bool needs = r->route->auth != CT_A_OPEN;
+
+	r->verdict = verdict_of(ct_reply_str(ct_reply_at(p, 0)));
+	if (r->verdict == CT_V_NONE)
+		return false;
+	r->remaining = ct_reply_i64(ct_reply_at(p, 1));
+	r->reset_s = ct_reply_i64(ct_reply_at(p, 2));
+	if (r->verdict == CT_V_LIMITED)
+		return answer_limited(r);
+	r->epoch = ct_reply_str(ct_reply_at(p, 3));
+	r->version = ct_reply_str(ct_reply_at(p, 5));
+	if (needs && !read_session(r, ct_reply_str(ct_reply_at(p, 4)))) {
+		r->verdict = CT_V_NO_SESSION;
+		return r->has_token ? false : answer_unauth(r);
+	}
+	if (r->verdict == CT_V_HIT || r->verdict == CT_V_SAME)
+		return answer_cached(r, p);
+	if (r->route->tag[0])
+		ct_metric_add(r->app->misses, 1);
+	return false;
+}
+
+/* ------------------------------------------------- on a database thread */
+
+static void
+remember_session(struct ct_req *r)
+{
+	char account[CT_UUID_TEXT], cat[CT_UUID_TEXT], text[80];
+	int n;
+
+	if (r->epoch.n == 0)
+		return;
+	n = snprintf(text, sizeof(text), "%s %s %c",
+	    ct_uuid_format(&r->account, account), ct_uuid_format(&r->cat, cat),
+	    r->is_admin ? 'a' : 'u');
+	ct_cache_put_session(r->cache, r->token_hash, r->epoch,
+	    (struct ct_str){text, (size_t)n}, SESSION_CACHE_S);
+}
+
+/* The session from PostgreSQL, where Redis did not know it. */
+static enum ct_rc
+find_session(struct ct_req *r, struct ct_err *err)
+{
+	struct ct_session s;
+
+	if (!r->has_token)
+		return ct_fail(err, CT_UNAUTH, NULL, "Please log in.");
+	if (ct_session_find(r->pg, r->a, r->token_hash,
+		r->app->conf->session_idle_days, &s, err) != CT_OK)
+		return err->rc;
+	if (ct_now_us() - s.seen_at > SESSION_TOUCH_US &&
+	    ct_session_touch(r->pg, r->a, r->token_hash, err) != CT_OK)
+		return err->rc;
+	r->account = s.account;
+	r->cat = s.cat;
+	r->is_admin = s.is_admin;
+	r->signed_in = true;
+	remember_session(r);
+	return CT_OK;
+}
+
+/* Redis counted nothing: this process does, so that nothing is unbounded. */
+static enum ct_rc
+local_limit(struct ct_req *r, struct ct_err *err)
+{
+	char id[CT_UUID_TEXT];
+	struct ct_str who;
+
+	r->limit = ct_class_limit(r->app->conf, r->route->class);
+	if (r->verdict != CT_V_NONE || r->limit == 0)
+		return CT_OK;
+	digest_address(r);
+	who = r->signed_in ? ct_str_of(ct_uuid_format(&r->account, id))
+			   : ct_str_of(r->addr_digest);
+	if (ct_limiter_take(ct_class_name(r->route->class), who, r->limit,
+		ct_mono_us(), &r->remaining, &r->reset_s))
+		return CT_OK;
+	ct_metric_add(r->app->limited, 1);
+	return ct_fail(err, CT_LIMITED, NULL,
+	    "Too many requests; please wait %lld s.", (long long)r->reset_s);
+}
+
+static enum ct_rc
+admit(struct ct_req *r, struct ct_err *err)
+{
+	if (r->route->auth == CT_A_SESSION || r->route->auth == CT_A_ADMIN) {
+		if (!r->signed_in && find_session(r, err) != CT_OK)
+			return err->rc;
+	}
+	if (r->route->auth == CT_A_ADMIN && !r->is_admin)
+		return ct_fail(
+		    err, CT_FORBIDDEN, "admin", "Admin access required");
+	return local_limit(r, err);
+}
+
+/* The key of this request: the header, or the id that the client chose. */
+static enum ct_rc
+idem_key(struct ct_req *r, struct ct_str *key, struct ct_err *err)
+{
+	const struct ct_json *json;
+	struct ct_uuid id;
+
+	*key = (struct ct_str){0};
+	if (!(r->route->flags & CT_R_IDEM))
+		return CT_OK;
+	if (r->idem_key.p) {
+		if (r->idem_key.n > CT_IDEM_KEY_MAX || !ct_utf8_ok(r->idem_key))
+			return ct_fail_field(err, "Idempotency-Key",
+			    "must be at most %d characters", CT_IDEM_KEY_MAX);
+		*key = r->idem_key;
+		return CT_OK;
+	}
+	if (ct_req_json(r, &json, err) != CT_OK)
+		return err->rc;
+	if (ct_uuid_parse(ct_json_str(ct_json_get(json, "id")), &id)) {
+		char text[CT_UUID_TEXT];
+
+		*key = ct_str_of(
+		    ct_arena_printf(r->a, "id:%s", ct_uuid_format(&id, text)));
+	}
+	return CT_OK;
+}
+
+static void
+request_digest(struct ct_req *r, uint8_t out[CT_DIGEST])
+{
+	struct ct_buf b;
+
+	ct_buf_init(&b, r->a, r->body.n + r->path.n + 16);
+	ct_buf_addstr(&b, r->method_text);
+	ct_buf_addc(&b, ' ');
+	ct_buf_adds(&b, r->route->pattern);
+	ct_buf_addc(&b, '\n');
+	ct_buf_addstr(&b, r->body);
+	ct_digest(b.p, b.n, out);
+}
+
+/* The handler inside the transaction that also keeps its answer. */
+static enum ct_rc
+run_once(struct ct_req *r, struct ct_str key, struct ct_err *err)
+{
+	uint8_t digest[CT_DIGEST];
+	struct ct_str answer;
+	int64_t status;
+	bool replay;
+
+	request_digest(r, digest);
+	if (ct_pg_begin(r->pg, r->a, false, err) != CT_OK ||
+	    ct_idem_begin(r->pg, r->a, &r->account, key, digest, &replay,
+		&status, &answer, err) != CT_OK)
+		return err->rc;
+	if (replay) {
+		ct_buf_addstr(ct_resp_raw(r, (int)status, JSON_TYPE), answer);
+		ct_resp_header(r, "Idempotent-Replayed", CT_STR("true"));
+		ct_pg_rollback(r->pg);
+		return CT_OK;
+	}
+	if (r->route->handler(r, err) != CT_OK ||
+	    ct_idem_end(r->pg, r->a, &r->account, key, r->status,
+		ct_buf_str(&r->out), err) != CT_OK) {
+		ct_pg_rollback(r->pg);
+		return err->rc;
+	}
+	return ct_pg_commit(r->pg, err);
+}
+
+static enum ct_rc
+run(struct ct_req *r, struct ct_err *err)
+{
+	struct ct_str key;
+
+	if (idem_key(r, &key, err) != CT_OK)
+		return err->rc;
+	return key.p ? run_once(r, key, err) : r->route->handler(r, err);
+}
+
+/* ETag of an answer, 304 where the client holds it, and its place in Redis. */
+static void
+finish_get(struct ct_req *r)
+{
+	char hex[17];
+
+	if (r->method != CT_GET || r->status != 200 || r->raw)
+		return;
+	ct_digest_hex16(r->out.p, r->out.n, hex);
+	r->etag = (struct ct_str){ct_arena_dup(r->a, hex, 16), 16};
+	if (r->route->tag[0] && r->query.n == 0 && r->version.n > 0 &&
+	    r->epoch.n > 0 && r->cache_ttl_s > 0)
+		ct_cache_put_answer(r->cache, &r->cat, r->route->tag, r->epoch,
+		    r->version, r->etag, ct_buf_str(&r->out), r->cache_ttl_s);
+	if (ct_str_eq(held_etag(r), r->etag))
+		ct_resp_raw(r, 304, "");
+}
+
+void
+ct_gate_enter(struct ct_req *r, const struct ct_lane *lane)
+{
+	r->pg = lane->pg;
+	r->redis = lane->redis;
+	r->cache = lane->cache;
+	if (admit(r, &r->err) == CT_OK)
+		run(r, &r->err);
+	/* Also after a failure: the outcome of a commit may be unknown. */
+	if (r->bump)
+		ct_cache_bump(r->cache, &r->bump_cat);
+	if (r->err.rc != CT_OK) {
+		ct_resp_error(r, &r->err);
+		return;
+	}
+	if (r->after)
+		r->after(r);
+	finish_get(r);
+}

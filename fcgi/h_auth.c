@@ -1,0 +1,247 @@
+/* Making an account, logging in and out. */
+#include <string.h>
+
+#include "common/cache.h"
+#include "common/password.h"
+#include "db/account.h"
+#include "db/session.h"
+#include "fcgi/h_auth.h"
+#include "fcgi/h_entry.h"
+#include "fcgi/handlers.h"
+#include "fcgi/resp.h"
+
+struct login_in {
+	struct ct_str email, password;
+	bool remember;
+};
+#define AT(m) offsetof(struct login_in, m)
+static const struct ct_field login_rows[] = {
+    {"email", CT_T_TEXT, AT(email), CT_F_REQUIRED, 1, 254, NULL, NULL, NULL,
+	"address of the account"},
+    {"password", CT_T_TEXT, AT(password), CT_F_REQUIRED | CT_F_NOTRIM, 1, 1024,
+	NULL, NULL, NULL, "its password"},
+    {"remember_me", CT_T_BOOL, AT(remember), 0, 0, 0, NULL, NULL, NULL,
+	"false: until the browser closes"},
+};
+static const struct ct_fields login_fields =
+    CT_FIELDS("login", struct login_in, login_rows);
+
+/* Addresses are compared in lower case. */
+static struct ct_str
+lower(struct ct_arena *a, struct ct_str s)
+{
+	char *p = ct_arena_dup(a, s.p, s.n);
+
+	for (size_t i = 0; i < s.n; i++) {
+		if (p[i] >= 'A' && p[i] <= 'Z')
+			p[i] = (char)(p[i] - 'A' + 'a');
+	}
+	return (struct ct_str){p, s.n};
+}
+
+enum ct_rc
+ct_hash_password(const struct ct_req *r, struct ct_str password,
+    char out[CT_PASSWORD_HASH], struct ct_err *err)
+{
+	return ct_password_hash(password,
+	    (unsigned)r->app->conf->argon2_mem_kib,
+	    (unsigned)r->app->conf->argon2_passes, out, err);
+}
+
+void
+ct_drop_sessions(struct ct_req *r, const struct ct_str *ended, int n)
+{
+	for (int i = 0; i < n; i++) {
+		if (ended[i].n == CT_DIGEST)
+			ct_cache_drop_session(
+			    r->cache, (const uint8_t *)ended[i].p);
+	}
+}
+
+/* A new session and its cookie. */
+static enum ct_rc
+sign_in(struct ct_req *r, const struct ct_uuid *account, bool remember,
+    struct ct_err *err)
+{
+	const struct ct_conf *conf = r->app->conf;
+	char token[CT_TOKEN_TEXT];
+	uint8_t hash[CT_DIGEST];
+	struct ct_str agent = r->agent.p ? r->agent : CT_STR("");
+	struct ct_str *ended;
+	int n;
+
+	if (agent.n > 200)
+		agent.n = 200;
+	if (!ct_utf8_ok(agent))
+		agent = CT_STR("");
+	ct_token_new(token, hash);
+	if (ct_session_add(r->pg, r->a, account, hash, conf->session_max_days,
+		conf->sessions_max, r->addr, agent, &ended, &n, err) != CT_OK)
+		return err->rc;
+	ct_drop_sessions(r, ended, n);
+	ct_resp_cookie(
+	    r, ct_str_of(token), remember ? conf->session_max_days * 86400 : 0);
+	return CT_OK;
+}
+
+/* {"message": text, "user": {…}} */
+static enum ct_rc
+answer_user(struct ct_req *r, int status, const char *text,
+    const struct ct_uuid *id, struct ct_err *err)
+{
+	struct ct_account u;
+	struct ct_jw *w;
+
+	if (ct_account_get(r->pg, r->a, id, &u, err) != CT_OK)
+		return err->rc;
+	w = ct_resp_json(r, status);
+	ct_jw_obj(w);
+	if (text) {
+		ct_jw_key(w, "message");
+		ct_jw_cstr(w, text);
+	}
+	ct_jw_key(w, "user");
+	ct_jw_obj(w);
+	ct_fields_write(&ct_account_fields, &u, w);
+	ct_jw_end(w);
+	ct_jw_end(w);
+	return CT_OK;
+}
+
+enum ct_rc
+ct_check_new_password(const char *field, struct ct_str password,
+    const struct ct_account *u, struct ct_err *err)
+{
+	struct ct_str rest = u->email;
+	struct ct_str near[] = {CT_STR("catetube"), ct_str_split(&rest, '@'),
+	    u->email, u->cat_name, u->first_name, u->last_name};
+
+	return ct_password_check(field, password, near, ct_countof(near), err);
+}
+
+CT_HANDLER(h_register)
+{
+	struct ct_account u;
+	char hash[CT_PASSWORD_HASH];
+	uint64_t seen;
+
+	ct_account_defaults(&u);
+	if (ct_req_query(r, NULL, NULL, err) != CT_OK ||
+	    ct_req_bind(
+		r, &ct_account_fields, CT_BIND_CREATE, &u, &seen, err) != CT_OK)
+		return err->rc;
+	u.email = lower(r->a, u.email);
+	if (!ct_email_ok(u.email))
+		return ct_fail_field(err, "email",
+		    "must be an address, such as name@example.org");
+	if (ct_check_new_password("password", u.password, &u, err) != CT_OK ||
+	    ct_hash_password(r, u.password, hash, err) != CT_OK)
+		return err->rc;
+	u.id = ct_uuid_new();
+	u.cat_id = ct_uuid_new();
+	if (ct_account_add(r->pg, r->a, &u, hash, err) != CT_OK ||
+	    sign_in(r, &u.id, true, err) != CT_OK)
+		return err->rc;
+	return answer_user(r, 201, "Registration successful", &u.id, err);
+}
+
+static enum ct_rc
+refuse(struct ct_req *r, struct ct_str email, struct ct_err *err)
+{
+	ct_metric_add(r->app->login_bad, 1);
+	if (ct_login_failed(
+		r->pg, r->a, email, r->app->conf->login_free, err) != CT_OK)
+		return err->rc;
+	return ct_fail(
+	    err, CT_UNAUTH, "credentials", "Invalid email or password");
+}
+
+/* The cost was raised since: this is the moment that has the password. */
+static enum ct_rc
+upgrade(struct ct_req *r, const struct ct_login *l, struct ct_str password,
+    struct ct_err *err)
+{
+	const struct ct_conf *conf = r->app->conf;
+	char hash[CT_PASSWORD_HASH];
+
+	if (!ct_password_stale(ct_str_cstr(r->a, l->hash),
+		(unsigned)conf->argon2_mem_kib, (unsigned)conf->argon2_passes))
+		return CT_OK;
+	if (ct_hash_password(r, password, hash, err) != CT_OK)
+		return err->rc;
+	return ct_account_set_hash(r->pg, r->a, &l->id, hash, err);
+}
+
+/*
+ * Known or not, active or not: the same answer after the same work.
+ */
+CT_HANDLER(h_login)
+{
+	struct login_in in = {.remember = true};
+	struct ct_login l;
+	uint64_t seen;
+	bool ok;
+
+	if (ct_req_query(r, NULL, NULL, err) != CT_OK ||
+	    ct_req_bind(r, &login_fields, CT_BIND_CREATE, &in, &seen, err) !=
+		CT_OK)
+		return err->rc;
+	in.email = lower(r->a, in.email);
+	if (ct_login_begin(r->pg, r->a, in.email, &l, err) != CT_OK)
+		return err->rc;
+	if (l.wait_s > 0) {
+		ct_metric_add(r->app->login_wait, 1);
+		r->reset_s = l.wait_s;
+		return ct_fail(err, CT_LIMITED, "login_wait",
+		    "Too many failed attempts; try again in %lld s.",
+		    (long long)l.wait_s);
+	}
+	ok = ct_password_verify(in.password,
+	    l.hash.p ? ct_str_cstr(r->a, l.hash) : r->app->no_hash);
+	if (!ok || !l.hash.p || !l.is_active)
+		return refuse(r, in.email, err);
+	if (upgrade(r, &l, in.password, err) != CT_OK ||
+	    ct_login_done(r->pg, r->a, in.email, &l.id, err) != CT_OK ||
+	    sign_in(r, &l.id, in.remember, err) != CT_OK)
+		return err->rc;
+	ct_metric_add(r->app->login_ok, 1);
+	return answer_user(r, 200, "Login successful", &l.id, err);
+}
+
+CT_HANDLER(h_logout)
+{
+	if (ct_session_end(r->pg, r->a, r->token_hash, err) != CT_OK)
+		return err->rc;
+	ct_cache_drop_session(r->cache, r->token_hash);
+	ct_resp_message(r, 200, "Logged out successfully");
+	ct_resp_cookie(r, (struct ct_str){0}, 0);
+	return CT_OK;
+}
+
+CT_HANDLER(h_me)
+{
+	if (ct_req_query(r, NULL, NULL, err) != CT_OK)
+		return err->rc;
+	return answer_user(r, 200, NULL, &r->account, err);
+}
+
+CT_HANDLER(h_profile)
+{
+	struct ct_account u;
+	uint64_t seen;
+	size_t target =
+	    (size_t)(ct_fields_find(&ct_account_fields, "daily_target_ml") -
+		     ct_account_fields.f);
+
+	if (ct_req_query(r, NULL, NULL, err) != CT_OK ||
+	    ct_account_get(r->pg, r->a, &r->account, &u, err) != CT_OK ||
+	    ct_req_bind(r, &ct_account_fields, CT_BIND_PATCH, &u, &seen, err) !=
+		CT_OK)
+		return err->rc;
+	ct_req_bump(r, &u.cat_id);
+	if (ct_account_update(r->pg, r->a, &u, seen >> target & 1, err) !=
+	    CT_OK)
+		return err->rc;
+	return answer_user(
+	    r, 200, "Profile updated successfully", &r->account, err);
+}

@@ -1,0 +1,258 @@
+/* Reports: asking for one, its progress, its file. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "common/queue.h"
+#include "db/report.h"
+#include "fcgi/h_entry.h"
+#include "fcgi/handlers.h"
+#include "fcgi/resp.h"
+
+static const char *const formats[] = {"csv", "json", NULL};
+static const char *const kinds[] = {"feeding", "medication", "combined", NULL};
+
+struct report_in {
+	struct ct_uuid cat;
+	struct ct_str format, from, to;
+};
+#define AT(m) offsetof(struct report_in, m)
+static const struct ct_field rows[] = {
+    {"cat_id", CT_T_UUID, AT(cat), 0, 0, 0, NULL, NULL, NULL,
+	"the cat; left out: the default cat"},
+    {"format", CT_T_ENUM, AT(format), 0, 0, 0, NULL, formats, NULL,
+	"csv or json"},
+    {"start_date", CT_T_TEXT, AT(from), CT_F_NULLABLE, 0, 40, NULL, NULL, NULL,
+	"first day, included"},
+    {"end_date", CT_T_TEXT, AT(to), CT_F_NULLABLE, 0, 40, NULL, NULL, NULL,
+	"last day, included"},
+};
+static const struct ct_fields in_fields =
+    CT_FIELDS("report", struct report_in, rows);
+
+/*
+ * A day, or the calendar day of a time as it is written: the original's client
+ * sends "2026-11-22T00:00:00.000Z" and means the 22nd.
+ */
+static enum ct_rc
+read_day(const char *name, struct ct_str s, int32_t *day, struct ct_err *err)
+{
+	int64_t us;
+
+	*day = CT_NULL_DAY;
+	if (s.n == 0 || ct_day_parse(s, day))
+		return CT_OK;
+	if (s.n > 10 && ct_time_parse(s, &us) == CT_TIME_OK &&
+	    ct_day_parse((struct ct_str){s.p, 10}, day))
+		return CT_OK;
+	return ct_fail_field(err, name, "must be a day, such as 2026-11-22");
+}
+
+static enum ct_rc
+read_report(struct ct_req *r, struct ct_report *out, struct ct_err *err)
+{
+	struct report_in in = {.format = CT_STR("csv")};
+	uint64_t seen;
+	int rc;
+
+	if (ct_req_query(r, NULL, NULL, err) != CT_OK ||
+	    ct_req_bind(r, &in_fields, CT_BIND_CREATE, &in, &seen, err) !=
+		CT_OK ||
+	    ct_req_cat(r, &in.cat, err) != CT_OK)
+		return err->rc;
+	rc = read_day("start_date", in.from, &out->from_day, err) != CT_OK;
+	rc |= read_day("end_date", in.to, &out->to_day, err) != CT_OK;
+	if (rc)
+		return err->rc;
+	if (out->from_day != CT_NULL_DAY && out->to_day != CT_NULL_DAY &&
+	    out->to_day < out->from_day)
+		return ct_fail_field(
+		    err, "end_date", "must not be before start_date");
+	out->id = ct_uuid_new();
+	out->account_id = r->account;
+	out->cat_id = in.cat;
+	out->kind = r->word;
+	out->format = in.format;
+	return CT_OK;
+}
+
+/* The row is committed; if the push is lost, the outbox relay repeats it. */
+static void
+push(struct ct_req *r)
+{
+	struct ct_job_new job = {
+	    .id = r->made,
+	    .task = CT_REPORT_TASK,
+	    .queue = CT_REPORT_QUEUE,
+	    .kwargs = ct_report_kwargs(r->a, &r->made),
+	};
+	struct ct_err err;
+
+	if (ct_queue_push(r->redis, r->a, r->app->conf->queue_prefix, &job,
+		NULL, &err) != CT_OK)
+		ct_log(CT_WARN, "report", "push left to the outbox: %s",
+		    err.detail);
+}
+
+CT_HANDLER(h_report_add)
+{
+	struct ct_report in = {0};
+	struct ct_jw *w;
+	size_t i = 0;
+
+	while (kinds[i] && !ct_str_is(r->word, kinds[i]))
+		i++;
+	if (!kinds[i])
+		return ct_fail(
+		    err, CT_NOTFOUND, NULL, "There is no report of that type.");
+	if (read_report(r, &in, err) != CT_OK ||
+	    ct_report_add(r->pg, r->a, &in, r->app->conf->reports_max, err) !=
+		CT_OK)
+		return err->rc;
+	r->made = in.id;
+	r->after = push;
+	w = ct_resp_json(r, 202);
+	ct_jw_obj(w);
+	ct_jw_key(w, "report_id");
+	ct_jw_uuid(w, &in.id);
+	ct_jw_key(w, "status");
+	ct_jw_cstr(w, "processing");
+	ct_jw_key(w, "message");
+	ct_jw_cstr(w, "Report generation started");
+	ct_jw_end(w);
+	return CT_OK;
+}
+
+/* The words that old clients wait for. */
+static const char *
+status_word(const struct ct_report *p)
+{
+	if (ct_str_is(p->state, "ready"))
+		return "completed";
+	return ct_str_is(p->state, "failed") ? "error" : "processing";
+}
+
+static void
+write_report(const struct ct_report *p, struct ct_jw *w)
+{
+	ct_jw_obj(w);
+	ct_jw_key(w, "report_id");
+	ct_jw_uuid(w, &p->id);
+	ct_jw_key(w, "type");
+	ct_jw_str(w, p->kind);
+	ct_jw_key(w, "format");
+	ct_jw_str(w, p->format);
+	ct_jw_key(w, "status");
+	ct_jw_cstr(w, status_word(p));
+	ct_jw_key(w, "progress");
+	ct_jw_i64(w, ct_report_percent(p));
+	ct_jw_key(w, "rows_done");
+	ct_jw_i64(w, p->rows_done);
+	ct_jw_key(w, "ready_for_download");
+	ct_jw_bool(w, ct_str_is(p->state, "ready"));
+	if (p->error.p) {
+		ct_jw_key(w, "error");
+		ct_jw_str(w, p->error);
+	}
+	ct_jw_key(w, "created_at");
+	ct_jw_time(w, p->created_at);
+	ct_jw_key(w, "expires_at");
+	ct_jw_time(w, p->expires_at);
+	ct_jw_end(w);
+}
+
+static enum ct_rc
+load(struct ct_req *r, struct ct_report *out, struct ct_err *err)
+{
+	if (ct_req_query(r, NULL, NULL, err) != CT_OK)
+		return err->rc;
+	return ct_report_get(r->pg, r->a, &r->account, &r->id, out, err);
+}
+
+CT_HANDLER(h_report_status)
+{
+	struct ct_report p;
+
+	if (load(r, &p, err) != CT_OK)
+		return err->rc;
+	write_report(&p, ct_resp_json(r, 200));
+	return CT_OK;
+}
+
+CT_HANDLER(h_report_active)
+{
+	struct ct_report *p;
+	struct ct_jw *w;
+	int n;
+
+	if (ct_req_query(r, NULL, NULL, err) != CT_OK ||
+	    ct_report_active(r->pg, r->a, &r->account, &p, &n, err) != CT_OK)
+		return err->rc;
+	w = ct_resp_json(r, 200);
+	ct_jw_obj(w);
+	ct_jw_key(w, "active_reports");
+	ct_jw_arr(w);
+	for (int i = 0; i < n; i++)
+		write_report(&p[i], w);
+	ct_jw_end(w);
+	ct_jw_end(w);
+	return CT_OK;
+}
+
+/* feeding_report_20261122_101500.csv: from the time it was finished. */
+static char *
+file_name(struct ct_arena *a, const struct ct_report *p)
+{
+	char t[CT_TIME_MAX];
+
+	ct_time_format(p->finished_at, t);
+	return ct_arena_printf(a, "%.*s_report_%.4s%.2s%.2s_%.2s%.2s%.2s.%.*s",
+	    CT_STR_FMT(p->kind), t, t + 5, t + 8, t + 11, t + 14, t + 17,
+	    CT_STR_FMT(p->format));
+}
+
+CT_HANDLER(h_report_download)
+{
+	struct ct_report p;
+	char *name;
+
+	if (load(r, &p, err) != CT_OK)
+		return err->rc;
+	if (!ct_str_is(p.state, "ready"))
+		return ct_fail(err, CT_CONFLICT, "not_ready",
+		    "Report not ready for download");
+	name = file_name(r->a, &p);
+	ct_resp_raw(r, 200,
+	    ct_str_is(p.format, "csv") ? "text/csv; charset=utf-8"
+				       : "application/json; charset=utf-8");
+	ct_resp_header(r, "X-Accel-Redirect",
+	    ct_str_of(ct_arena_printf(
+		r->a, "/_files/reports/%.*s", CT_STR_FMT(p.blob))));
+	ct_resp_header(r, "Content-Disposition",
+	    ct_str_of(ct_arena_printf(r->a,
+		"attachment; filename=\"%s\"; filename*=UTF-8''%s", name,
+		name)));
+	return CT_OK;
+}
+
+CT_HANDLER(h_report_cleanup)
+{
+	struct ct_report p;
+
+	if (ct_req_query(r, NULL, NULL, err) != CT_OK ||
+	    ct_report_remove(r->pg, r->a, &r->account, &r->id, &p, err) !=
+		CT_OK)
+		return err->rc;
+	if (p.blob.p) {
+		char *path = ct_arena_printf(r->a, "%s/reports/%.*s",
+		    r->app->conf->files_dir, CT_STR_FMT(p.blob));
+
+		if (unlink(path) != 0 && errno != ENOENT)
+			ct_log(
+			    CT_WARN, "report", "%s: %s", path, strerror(errno));
+	}
+	ct_resp_message(r, 200, "Report deleted");
+	return CT_OK;
+}

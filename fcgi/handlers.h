@@ -1,0 +1,56 @@
+/*
+ * Every handler, one line each; routes.c names them. A handler fills the
+ * answer, or returns an rc whose error body is written for it.
+ */
+#ifndef CT_FCGI_HANDLERS_H
+#define CT_FCGI_HANDLERS_H
+
+#include "fcgi/req.h"
+
+#define CT_HANDLER(name) enum ct_rc name(struct ct_req *r, struct ct_err *err)
+
+CT_HANDLER(h_root);
+CT_HANDLER(h_index);
+CT_HANDLER(h_health);
+CT_HANDLER(h_live);
+CT_HANDLER(h_metrics);
+
+CT_HANDLER(h_register);
+CT_HANDLER(h_login);
+CT_HANDLER(h_logout);
+CT_HANDLER(h_me);
+CT_HANDLER(h_profile);
+CT_HANDLER(h_change_password);
+CT_HANDLER(h_deactivate);
+CT_HANDLER(h_delete_account);
+CT_HANDLER(h_cleanup_inactive);
+
+CT_HANDLER(h_feeding_add);
+CT_HANDLER(h_feeding_list);
+CT_HANDLER(h_feeding_get);
+CT_HANDLER(h_feeding_patch);
+CT_HANDLER(h_feeding_delete);
+CT_HANDLER(h_feeding_restore);
+
+CT_HANDLER(h_medication_add);
+CT_HANDLER(h_medication_list);
+CT_HANDLER(h_medication_get);
+CT_HANDLER(h_medication_patch);
+CT_HANDLER(h_medication_delete);
+CT_HANDLER(h_medication_restore);
+
+CT_HANDLER(h_today);
+CT_HANDLER(h_set_target);
+CT_HANDLER(h_tracker_add_feeding);
+CT_HANDLER(h_reset);
+CT_HANDLER(h_history);
+CT_HANDLER(h_stats);
+CT_HANDLER(h_cleanup_old);
+
+CT_HANDLER(h_report_add);
+CT_HANDLER(h_report_status);
+CT_HANDLER(h_report_download);
+CT_HANDLER(h_report_cleanup);
+CT_HANDLER(h_report_active);
+
+#endif

@@ -1,0 +1,322 @@
+/*
+ * The front loop: one epoll set holds the listening socket and every parked
+ * connection. What is ready is taken as one batch: each request passes the
+ * gates that need no store, all of them share one Redis round trip, and what
+ * Redis alone can answer is answered here. The rest goes to the threads.
+ *
+ * A connection is owned by exactly one of: the epoll set, this loop, a thread.
+ * It leaves the set before a thread gets it (a parked one that hangs up would
+ * be reported otherwise) and comes back when that thread is done.
+ */
+#include "fcgi/loop.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "common/cache.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/proc.h"
+#include "fcgi/gate.h"
+#include "fcgi/resp.h"
+#include "fcgi/route.h"
+
+#define BATCH_MAX     256
+#define SLOW_MAX      8 /* password requests that may wait */
+#define DRAIN_TICK_MS 50
+
+struct front {
+	struct ct_app *app;
+	struct ct_redis *redis; /* limits, sessions' copies, answers */
+	unsigned generation;
+	int signal_fd;
+	int64_t drain_end_ms; /* 0: serving */
+	struct ct_req *batch[BATCH_MAX];
+	int n;
+};
+
+/* Marks in the epoll set that are no connections. */
+static char listen_mark, signal_mark;
+
+static struct ct_req *
+req_of(struct ct_conn *c)
+{
+	struct ct_req *r = ct_arena_alloc(ct_conn_arena(c), sizeof(*r));
+
+	*(struct ct_req **)ct_conn_user(c) = r;
+	return r;
+}
+
+/* Answered here: the connection stays in the set, or is closed. */
+static void
+finish_here(struct ct_req *r)
+{
+	struct ct_conn *c = r->conn;
+
+	ct_resp_send(r);
+	if (!ct_conn_end(c))
+		ct_conn_free(c);
+}
+
+static void
+refuse_busy(struct ct_req *r)
+{
+	ct_fail(&r->err, CT_RETRY, "busy",
+	    "Too many log-ins at once; please try again shortly.");
+	ct_resp_error(r, &r->err);
+	finish_here(r);
+}
+
+static void
+hand_over(struct front *f, struct ct_req *r)
+{
+	struct ct_app *app = f->app;
+	bool slow = r->route->flags & CT_R_SLOW;
+	struct ct_conn *c = r->conn;
+
+	if (slow && atomic_fetch_add(&app->slow_waiting, 1) >= SLOW_MAX) {
+		atomic_fetch_sub(&app->slow_waiting, 1);
+		refuse_busy(r);
+		return;
+	}
+	epoll_ctl(app->epoll_fd, EPOLL_CTL_DEL, ct_conn_fd(c), NULL);
+	atomic_fetch_add(&app->busy, 1);
+	if (write((slow ? app->slow : app->work)[1], &c, sizeof(c)) ==
+	    (ssize_t)sizeof(c))
+		return;
+	/* The pipe holds thousands; when it is full, say so. */
+	atomic_fetch_sub(&app->busy, 1);
+	if (slow)
+		atomic_fetch_sub(&app->slow_waiting, 1);
+	ct_fail(&r->err, CT_RETRY, NULL, "%s",
+	    "The service is busy; please try again shortly.");
+	ct_resp_error(r, &r->err);
+	ct_resp_send(r);
+	if (ct_conn_end(c))
+		ct_loop_park(app, c);
+	else
+		ct_conn_free(c);
+}
+
+/* ------------------------------------------------------------ one batch */
+
+/*
+ * Redis may be used only when nothing is owed to it. After a reconnect it may
+ * have restarted with an older state, so what is cached there is dropped.
+ */
+static bool
+redis_trusted(struct front *f)
+{
+	struct ct_err err;
+
+	if (ct_redis_ready(f->redis, &err) != CT_OK)
+		return false;
+	if (ct_redis_generation(f->redis) != f->generation) {
+		if (f->generation != 0)
+			ct_cache_owe();
+		f->generation = ct_redis_generation(f->redis);
+	}
+	return !ct_cache_owes() || ct_cache_settle(f->redis, &err) == CT_OK;
+}
+
+static int
+ask_all(struct front *f)
+{
+	struct ct_err err;
+	int asked = 0;
+
+	if (!redis_trusted(f))
+		return 0;
+	while (asked < f->n &&
+	       ct_gate_ask(f->batch[asked], f->redis, &err) == CT_OK)
+		asked++;
+	return asked;
+}
+
+static void
+run_batch(struct front *f)
+{
+	int64_t t0 = ct_mono_us();
+	int asked = ask_all(f);
+	int got = 0;
+
+	for (int i = 0; i < f->n; i++) {
+		struct ct_req *r = f->batch[i];
+		const struct redisReply *reply = NULL;
+		struct ct_err err;
+
+		if (i < asked && got == i &&
+		    ct_redis_take(f->redis, r->a, &reply, &err) == CT_OK)
+			got++;
+		if (reply && ct_gate_cached(r, reply))
+			finish_here(r);
+		else
+			hand_over(f, r);
+	}
+	if (asked > 0)
+		ct_metric_observe_us(f->app->trip, ct_mono_us() - t0);
+	f->n = 0;
+}
+
+/* ------------------------------------------------------------ events */
+
+static void
+take_request(struct front *f, struct ct_conn *c)
+{
+	struct ct_req *r;
+	enum ct_rc rc;
+
+	if (ct_conn_begin(c) != CT_OK) {
+		ct_conn_free(c);
+		return;
+	}
+	r = req_of(c);
+	rc = ct_req_read(r, c, f->app, &r->err);
+	if (rc == CT_GONE_CLIENT) {
+		ct_conn_free(c);
+		return;
+	}
+	if (rc != CT_OK) {
+		ct_resp_error(r, &r->err);
+		finish_here(r);
+	} else if (ct_gate_open(r)) {
+		finish_here(r);
+	} else if (r->route->flags & CT_R_LOOP) {
+		if (r->route->handler(r, &r->err) != CT_OK)
+			ct_resp_error(r, &r->err);
+		finish_here(r);
+	} else {
+		f->batch[f->n++] = r;
+	}
+}
+
+static void
+accept_some(struct front *f)
+{
+	for (int i = 0; i < 64; i++) {
+		struct ct_conn *c = ct_conn_accept(f->app->listen_fd);
+
+		if (c) {
+			ct_loop_park(f->app, c);
+			continue;
+		}
+		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) {
+			ct_log(CT_ERROR, "loop", "accept: %s", strerror(errno));
+			usleep(10000);
+		}
+		return;
+	}
+}
+
+static void
+begin_drain(struct front *f)
+{
+	struct ct_app *app = f->app;
+
+	if (f->drain_end_ms)
+		return;
+	f->drain_end_ms = ct_mono_ms() + app->conf->drain_s * 1000;
+	atomic_store(&app->draining, true);
+	epoll_ctl(app->epoll_fd, EPOLL_CTL_DEL, app->listen_fd, NULL);
+	ct_log(CT_INFO, "loop", "draining");
+}
+
+static void
+take_signals(struct front *f)
+{
+	int sig;
+
+	while ((sig = ct_signal_next(f->signal_fd)) != 0) {
+		if (sig == SIGTERM || sig == SIGINT || sig == SIGQUIT)
+			begin_drain(f);
+	}
+}
+
+/*
+ * nginx does the closing: it may be sending on a connection that we would
+ * close. We end when it has closed the last one, or at the deadline.
+ */
+static bool
+drained(const struct front *f)
+{
+	if (!f->drain_end_ms)
+		return false;
+	if (ct_mono_ms() >= f->drain_end_ms)
+		return true;
+	return ct_conn_count() == 0 && atomic_load(&f->app->busy) == 0;
+}
+
+static void
+add_mark(struct ct_app *app, int fd, char *mark, uint32_t flags)
+{
+	struct epoll_event ev = {.events = EPOLLIN | flags, .data.ptr = mark};
+
+	if (epoll_ctl(app->epoll_fd, EPOLL_CTL_ADD, fd, &ev) != 0)
+		ct_bug("epoll_ctl: %s", strerror(errno));
+}
+
+static void
+front_init(struct front *f, struct ct_app *app)
+{
+	const struct ct_conf *conf = app->conf;
+	struct ct_err err;
+
+	memset(f, 0, sizeof(*f));
+	f->app = app;
+	f->signal_fd = ct_signal_fd();
+	app->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (f->signal_fd < 0 || app->epoll_fd < 0 ||
+	    pipe2(app->work, O_CLOEXEC) != 0 ||
+	    pipe2(app->slow, O_CLOEXEC) != 0)
+		ct_bug("front loop: %s", strerror(errno));
+	fcntl(app->work[1], F_SETFL, O_NONBLOCK);
+	fcntl(app->slow[1], F_SETFL, O_NONBLOCK);
+	if (ct_redis_open(conf->redis_cache_url[0] ? conf->redis_cache_url
+						   : conf->redis_url,
+		(int)conf->redis_timeout_ms, &f->redis, &err) != CT_OK)
+		ct_bug("redis: %s", err.msg);
+	/* One child is woken per connection, not all of them. */
+	add_mark(app, app->listen_fd, &listen_mark, EPOLLEXCLUSIVE);
+	add_mark(app, f->signal_fd, &signal_mark, 0);
+}
+
+int
+ct_loop_run(struct ct_app *app, int ready_fd)
+{
+	static struct front f;
+	struct epoll_event ev[BATCH_MAX];
+	int batch = (int)app->conf->batch;
+
+	signal(SIGPIPE, SIG_IGN);
+	front_init(&f, app);
+	ct_threads_start(app);
+	if (write(ready_fd, "1", 1) != 1)
+		return 1;
+	while (!drained(&f)) {
+		int n;
+
+		ct_log_flush();
+		ct_log_hold();
+		n = epoll_wait(app->epoll_fd, ev, batch,
+		    f.drain_end_ms ? DRAIN_TICK_MS : 1000);
+		for (int i = 0; i < n; i++) {
+			void *p = ev[i].data.ptr;
+
+			if (p == &listen_mark)
+				accept_some(&f);
+			else if (p == &signal_mark)
+				take_signals(&f);
+			else
+				take_request(&f, p);
+		}
+		if (f.n > 0)
+			run_batch(&f);
+	}
+	ct_log_flush();
+	return 0;
+}

@@ -1,0 +1,128 @@
+/*
+ * One request: what nginx passed, what the gates found out, and the answer in
+ * the making. All memory is on the request's arena.
+ */
+#ifndef CT_FCGI_REQ_H
+#define CT_FCGI_REQ_H
+
+#include "common/clock.h"
+#include "common/crypto.h"
+#include "common/field.h"
+#include "fcgi/app.h"
+#include "fcgi/serve.h"
+
+enum ct_method {
+	CT_GET = 1 << 0,
+	CT_POST = 1 << 1,
+	CT_PUT = 1 << 2,
+	CT_PATCH = 1 << 3,
+	CT_DELETE = 1 << 4,
+	CT_OPTIONS = 1 << 5
+};
+
+/* What Redis said about a request (common/lua/gate.lua). */
+enum ct_verdict {
+	CT_V_NONE, /* not asked, or Redis is away */
+	CT_V_LIMITED,
+	CT_V_NO_SESSION,
+	CT_V_MISS,
+	CT_V_HIT,
+	CT_V_SAME /* the client holds the cached answer: 304 */
+};
+
+struct ct_route;
+
+struct ct_req {
+	struct ct_conn *conn;
+	struct ct_arena *a;
+	struct ct_app *app;
+	int64_t start_us; /* monotonic */
+
+	/* As nginx passed it; absent where it did not. */
+	struct ct_str method_text, path, query, content_type, length_text;
+	struct ct_str cookie, bearer, origin, fetch_site, host, if_none_match,
+	    if_match, idem_key, agent, accept, addr, request_id, https,
+	    cors_method;
+	struct ct_str body;
+	unsigned method; /* one enum ct_method, 0: another one */
+	bool head;	 /* HEAD: as GET, the body stays here */
+
+	/* Routing. */
+	const struct ct_route *route; /* NULL: none */
+	int route_index;	      /* CT_ROUTES_MAX: none */
+	unsigned allow;		      /* methods that the path has */
+	struct ct_uuid id;	      /* {id} of the pattern */
+	struct ct_str word;	      /* {kind} of the pattern */
+
+	/* Gates. */
+	bool has_token; /* the request shows a session */
+	bool by_cookie;
+	struct ct_str token;
+	uint8_t token_hash[CT_DIGEST];
+	char addr_digest[17];
+	enum ct_verdict verdict;
+	struct ct_str epoch, version; /* for storing the answer */
+	int64_t remaining, reset_s, limit;
+	bool signed_in;
+	struct ct_uuid account;
+	struct ct_uuid cat; /* default cat, nil: none */
+	bool is_admin;
+	const struct ct_json *json; /* body, parsed once */
+
+	/* The lane that works on it. */
+	struct ct_pg *pg;
+	struct ct_redis *redis;
+	struct ct_redis *cache;
+
+	/* After the commit of the handler's write. */
+	bool bump; /* forget what is cached about bump_cat */
+	struct ct_uuid bump_cat;
+	void (*after)(struct ct_req *r); /* NULL: nothing; cannot fail */
+	struct ct_uuid made;		 /* what the write made, for after */
+
+	/* The answer. */
+	int status;
+	struct ct_buf out;
+	struct ct_jw jw;
+	bool raw; /* not JSON: type is content_out */
+	const char *content_out;
+	struct ct_str etag;    /* 16 hex digits, absent: none */
+	struct ct_buf headers; /* further lines, each with CRLF */
+	int64_t cache_ttl_s;   /* handler: the answer may live so long */
+	const char *extra_key; /* of the error body, NULL: none */
+	struct ct_str extra;   /* its JSON value */
+	struct ct_err err;
+};
+
+_Static_assert(sizeof(void *) == 8, "amd64 and arm64 only");
+
+/*
+ * Fill r from the connection's parameters and body. CT_GONE_CLIENT: the
+ * request was cut: free the connection. CT_MALFORMED, CT_TOOBIG: answer it.
+ */
+enum ct_rc ct_req_read(struct ct_req *r, struct ct_conn *c, struct ct_app *app,
+    struct ct_err *err) CT_MUSTCHECK;
+
+/* Value of a cookie, absent where there is none. */
+struct ct_str ct_cookie_get(struct ct_str header, const char *name);
+
+/* The body as JSON, parsed at the first call. CT_MALFORMED. */
+enum ct_rc ct_req_json(struct ct_req *r, const struct ct_json **out,
+    struct ct_err *err) CT_MUSTCHECK;
+/*
+ * The body into obj by the field table (ct_fields_bind). An empty body is {}.
+ */
+enum ct_rc ct_req_bind(struct ct_req *r, const struct ct_fields *t,
+    enum ct_bind_mode mode, void *obj, uint64_t *seen,
+    struct ct_err *err) CT_MUSTCHECK;
+/*
+ * The query string into obj: unknown or repeated parameters and bad values are
+ * CT_INVALID, all at once.
+ */
+enum ct_rc ct_req_query(struct ct_req *r, const struct ct_fields *t, void *obj,
+    struct ct_err *err) CT_MUSTCHECK;
+
+/* Percent-decode with '+' as blank; absent where it is broken or holds NUL. */
+struct ct_str ct_url_decode(struct ct_arena *a, struct ct_str s);
+
+#endif

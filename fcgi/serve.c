@@ -1,0 +1,237 @@
+/*
+ * The door to libfcgi; see serve.h. This file alone touches two fields below
+ * the "don't use" line of FCGX_Request: ipcFd, to hand over a connection that
+ * we accepted and to learn whether it is still open, and keepConnection,
+ * because FCGX_Accept_r begins with a Finish that would close it otherwise.
+ * ct_serve_check proves at every start that they still mean that.
+ */
+#include "fcgi/serve.h"
+
+#include <errno.h>
+#include <fcgiapp.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#define USER_BYTES 512
+#define ARENA_CAP  ((size_t)8 << 20)
+
+struct ct_conn {
+	FCGX_Request req;
+	struct ct_arena *arena;
+	_Alignas(16) char user[USER_BYTES];
+};
+
+static atomic_int open_count;
+
+int
+ct_conn_count(void)
+{
+	return atomic_load(&open_count);
+}
+
+static struct ct_conn *
+conn_of(int fd)
+{
+	struct ct_conn *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		ct_bug("out of memory");
+	if (FCGX_InitRequest(&c->req, -1, 0) != 0)
+		ct_bug("FCGX_InitRequest failed");
+	c->req.ipcFd = fd;
+	c->req.keepConnection = 1;
+	c->arena = ct_arena_create(ARENA_CAP);
+	atomic_fetch_add(&open_count, 1);
+	return c;
+}
+
+struct ct_conn *
+ct_conn_accept(int listen_fd)
+{
+	struct timeval tv = {CT_CONN_TIMEOUT_S, 0};
+	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
+
+	if (fd < 0)
+		return NULL;
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)) != 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv)) != 0) {
+		close(fd);
+		return NULL;
+	}
+	return conn_of(fd);
+}
+
+void
+ct_conn_free(struct ct_conn *c)
+{
+	if (!c)
+		return;
+	FCGX_Free(&c->req, 0);
+	if (c->req.ipcFd >= 0)
+		close(c->req.ipcFd);
+	ct_arena_destroy(c->arena);
+	free(c);
+	atomic_fetch_sub(&open_count, 1);
+}
+
+int
+ct_conn_fd(const struct ct_conn *c)
+{
+	return c->req.ipcFd;
+}
+
+struct ct_arena *
+ct_conn_arena(struct ct_conn *c)
+{
+	return c->arena;
+}
+
+void *
+ct_conn_user(struct ct_conn *c)
+{
+	return c->user;
+}
+
+enum ct_rc
+ct_conn_begin(struct ct_conn *c)
+{
+	/* On end of file libfcgi closes and tries to accept on fd -1. */
+	return FCGX_Accept_r(&c->req) < 0 ? CT_GONE_CLIENT : CT_OK;
+}
+
+char *const *
+ct_conn_params(const struct ct_conn *c)
+{
+	return c->req.envp;
+}
+
+enum ct_rc
+ct_conn_body(struct ct_conn *c, char *p, size_t n)
+{
+	if (n > 0 && FCGX_GetStr(p, ct_int(n), c->req.in) != ct_int(n))
+		return CT_GONE_CLIENT;
+	if (FCGX_GetChar(c->req.in) != -1)
+		return CT_GONE_CLIENT;
+	return FCGX_GetError(c->req.in) ? CT_GONE_CLIENT : CT_OK;
+}
+
+void
+ct_conn_close_after(struct ct_conn *c)
+{
+	c->req.keepConnection = 0;
+}
+
+void
+ct_conn_write(struct ct_conn *c, struct ct_str s)
+{
+	/* A failed write shows in the stream and closes at the end. */
+	FCGX_PutStr(s.p, ct_int(s.n), c->req.out);
+}
+
+bool
+ct_conn_end(struct ct_conn *c)
+{
+	FCGX_Finish_r(&c->req);
+	ct_arena_reset(c->arena);
+	return c->req.ipcFd >= 0;
+}
+
+/* ------------------------------------------------------------ self-check */
+
+/* BEGIN_REQUEST (responder, keep), one parameter, end of parameters, end of
+ * input: a whole request, byte for byte. */
+static const unsigned char whole[] = {
+    1,
+    1,
+    0,
+    1,
+    0,
+    8,
+    0,
+    0,
+    0,
+    1,
+    1,
+    0,
+    0,
+    0,
+    0,
+    0,
+    1,
+    4,
+    0,
+    1,
+    0,
+    5,
+    0,
+    0,
+    1,
+    2,
+    'K',
+    'o',
+    'k',
+    1,
+    4,
+    0,
+    1,
+    0,
+    0,
+    0,
+    0,
+    1,
+    5,
+    0,
+    1,
+    0,
+    0,
+    0,
+    0,
+};
+
+static const char *
+round_trip(struct ct_conn *c, int peer)
+{
+	int fd = ct_conn_fd(c);
+	const char *v;
+
+	if (write(peer, whole, sizeof(whole)) != (ssize_t)sizeof(whole))
+		return "the socket pair took no bytes";
+	if (ct_conn_begin(c) != CT_OK)
+		return "FCGX_Accept_r took no request from ipcFd";
+	v = FCGX_GetParam("K", c->req.envp);
+	if (!v || strcmp(v, "ok") != 0)
+		return "the parameter was not read";
+	if (ct_conn_body(c, NULL, 0) != CT_OK)
+		return "the end of input was not seen";
+	if (!ct_conn_end(c) || ct_conn_fd(c) != fd)
+		return "the kept connection was not left in ipcFd";
+	return NULL;
+}
+
+enum ct_rc
+ct_serve_check(struct ct_err *err)
+{
+	const char *why = NULL;
+	struct ct_conn *c;
+	int sv[2];
+
+	if (FCGX_Init() != 0 ||
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) != 0)
+		return ct_fail(err, CT_INTERNAL, NULL,
+		    "libfcgi did not start: %s", strerror(errno));
+	c = conn_of(sv[0]);
+	for (int i = 0; i < 2 && !why; i++)
+		why = round_trip(c, sv[1]);
+	close(sv[1]);
+	if (!why && ct_conn_begin(c) == CT_OK)
+		why = "a closed connection gave a request";
+	ct_conn_free(c);
+	if (why)
+		return ct_fail(err, CT_INTERNAL, NULL,
+		    "libfcgi does not behave as expected: %s", why);
+	return CT_OK;
+}

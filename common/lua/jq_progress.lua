@@ -1,0 +1,14 @@
+-- Publish what a running job has to say, if it is still the caller's.
+-- KEYS: none. ARGV: prefix, wid, id, try, result, result_ttl_s
+-- Returns 1; 0: refused, the job is not the caller's; 2: written, and the job
+-- was revoked meanwhile.
+local p, wid, id = ARGV[1], ARGV[2], ARGV[3]
+local h = redis.call('HMGET', p .. 'job:' .. id, 'owner', 'owner_try')
+if h[1] ~= wid or h[2] ~= ARGV[4]
+    or not redis.call('ZSCORE', p .. 'w', wid) then
+  return 0
+end
+local key = 'celery-task-meta-' .. id
+redis.call('SETEX', key, ARGV[6], ARGV[5])
+redis.call('PUBLISH', key, ARGV[5])
+return 1 + redis.call('EXISTS', p .. 'cancel:' .. id)

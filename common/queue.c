@@ -1,0 +1,78 @@
+/*
+ * Pushing and revoking jobs: the two scripts that producers use.
+ */
+#include <stdio.h>
+
+#include "common/celery.h"
+#include "common/metrics.h"
+#include "common/queue.h"
+
+static struct ct_str
+number(struct ct_arena *a, int64_t v)
+{
+	return ct_str_of(ct_arena_printf(a, "%lld", (long long)v));
+}
+
+enum ct_rc
+ct_queue_push(struct ct_redis *r, struct ct_arena *a, const char *prefix,
+    struct ct_job_new *job, bool *fresh, struct ct_err *err)
+{
+	const struct redisReply *reply;
+	struct ct_msg_new n = {.task = job->task,
+	    .queue = job->queue,
+	    .kwargs = job->kwargs,
+	    .priority = job->priority,
+	    .eta_us = job->due_us,
+	    .expires_us = job->expires_us};
+	char id[CT_UUID_TEXT];
+	struct ct_str argv[7];
+	struct ct_str state;
+	bool pushed;
+	enum ct_rc rc;
+
+	if (ct_uuid_nil(&job->id))
+		job->id = ct_uuid_new();
+	n.id = ct_uuid_format(&job->id, id);
+	argv[0] = ct_str_of(prefix);
+	argv[1] = ct_str_of(id);
+	argv[2] =
+	    ct_msg_list(a, ct_str_of(job->queue), ct_msg_step(job->priority));
+	argv[3] = ct_msg_encode(a, &n);
+	argv[4] = number(a, job->due_us / 1000);
+	argv[5] = ct_str_of(job->task);
+	argv[6] = ct_str_of(job->queue);
+	rc = ct_redis_eval(
+	    r, a, ct_script("jq_enqueue"), 0, 7, argv, &reply, err);
+	if (rc != CT_OK)
+		return rc;
+	state = ct_reply_str(ct_reply_at(reply, 1));
+	snprintf(job->state, sizeof(job->state), "%.*s", CT_STR_FMT(state));
+	pushed = ct_reply_i64(ct_reply_at(reply, 0)) == 1;
+	if (pushed)
+		ct_metric_add(ct_metric(CT_M_JOBS_ENQUEUED,
+				  ct_arena_printf(a, "queue=\"%s\",task=\"%s\"",
+				      job->queue, job->task)),
+		    1);
+	if (fresh != NULL)
+		*fresh = pushed;
+	return CT_OK;
+}
+
+enum ct_rc
+ct_queue_cancel(struct ct_redis *r, struct ct_arena *a, const char *prefix,
+    struct ct_str id, struct ct_err *err)
+{
+	const struct ct_msg m = {.id = id};
+	const struct redisReply *reply;
+	struct ct_str argv[4];
+
+	argv[0] = ct_str_of(prefix);
+	argv[1] = id;
+	argv[2] = ct_result_json(a, &m, CT_R_REVOKED,
+	    ct_exception_json(a, "celery.exceptions", "TaskRevokedError",
+		(struct ct_str){0}, "revoked"),
+	    (struct ct_str){0}, ct_now_us());
+	argv[3] = number(a, CT_RESULT_TTL_S);
+	return ct_redis_eval(
+	    r, a, ct_script("jq_cancel"), 0, 4, argv, &reply, err);
+}

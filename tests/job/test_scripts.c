@@ -1,0 +1,394 @@
+/* The job scripts, one by one: every transition and every refusal. */
+#include "tests/job/job_fixture.h"
+
+/* Arguments are given as text, the prefix is added. */
+static const struct redisReply *
+run(const char *script, int nkeys, ...)
+{
+	const struct redisReply *reply = NULL;
+	struct ct_str argv[24];
+	const char *s;
+	va_list ap;
+	int argc = 0;
+
+	va_start(ap, nkeys);
+	while ((s = va_arg(ap, const char *)) != NULL) {
+		if (argc == nkeys)
+			argv[argc++] = CT_STR("jq:");
+		argv[argc++] = ct_str_of(s);
+	}
+	va_end(ap);
+	ct_err_clear(&err);
+	if (ct_redis_eval(redis, arena, ct_script(script), nkeys, argc, argv,
+		&reply, &err) != CT_OK)
+		fail_msg("%s: %s %s", script, err.msg, err.detail);
+	return reply;
+}
+
+static void
+enter(const char *wid)
+{
+	run("jq_register", 0, wid, "host", "1", "q:1", "2", "60000", NULL);
+}
+
+static struct ct_str
+word(const struct redisReply *r)
+{
+	return ct_reply_str(ct_reply_at(r, 0));
+}
+
+static int64_t
+first(const struct redisReply *r)
+{
+	return ct_reply_i64(ct_reply_at(r, 0));
+}
+
+static const struct redisReply *
+start(const char *wid, const char *raw, const char *id, const char *try)
+{
+	return run("jq_start", 0, wid, "q", raw, id, try, "t", "600", NULL);
+}
+
+static int64_t
+settle(const char *wid, const char *raw, const char *id, const char *try,
+    const char *op, const char *next, const char *max)
+{
+	return ct_reply_i64(
+	    run("jq_settle", 0, wid, "q", raw, id, try, op, next, "99", "ended",
+		"{\"r\":1}", "600", "600", max, "", "10", NULL));
+}
+
+static const struct redisReply *
+reap(const char *stall_ms, const char *max, const char *lease_ms)
+{
+	return run("jq_reap", 0, "any", stall_ms, max, "{\"id\":", "}", "600",
+	    "600", "10", "100", lease_ms, NULL);
+}
+
+/* A message of node w1 on list q, started as job j, try 0. */
+static void
+running(void)
+{
+	enter("w1");
+	cmd("LPUSH q m1");
+	assert_int_equal(
+	    ct_reply_n(run("jq_claim", 1, "q", "w1", "1", NULL)), 3);
+	assert_true(ct_str_is(word(start("w1", "m1", "j", "0")), "GO"));
+}
+
+static void
+test_claim(void **state)
+{
+	const struct redisReply *r;
+
+	(void)state;
+	assert_int_equal(first(run("jq_claim", 1, "q", "w1", "1", NULL)), -1);
+	enter("w1");
+	cmd("LPUSH q a b");
+	cmd("LPUSH q2 c d");
+	r = run("jq_claim", 2, "q2", "q", "w1", "3", NULL);
+	assert_int_equal(ct_reply_n(r), 7);
+	assert_true(ct_str_is(ct_reply_str(ct_reply_at(r, 2)), "c"));
+	assert_true(ct_str_is(ct_reply_str(ct_reply_at(r, 4)), "d"));
+	assert_true(ct_str_is(ct_reply_str(ct_reply_at(r, 5)), "q"));
+	assert_true(ct_str_is(ct_reply_str(ct_reply_at(r, 6)), "a"));
+	assert_int_equal(cmd_i64("LLEN", "q"), 1);
+	assert_int_equal(cmd_i64("LLEN", "jq:proc:w1|q2"), 2);
+	assert_int_equal(cmd_i64("SCARD", "jq:procs:w1"), 2);
+	r = run("jq_audit", 0, "w1", NULL);
+	assert_int_equal(ct_reply_n(r), 6);
+}
+
+static void
+test_start(void **state)
+{
+	(void)state;
+	running();
+	/* Not held; held by another; a second copy of the same try. */
+	assert_true(ct_str_is(word(start("w1", "m2", "j2", "0")), "FENCED"));
+	enter("w2");
+	assert_true(ct_str_is(word(start("w2", "m1", "j", "0")), "FENCED"));
+	cmd("LPUSH q m3");
+	run("jq_claim", 1, "q", "w2", "1", NULL);
+	assert_true(ct_str_is(word(start("w2", "m3", "j", "0")), "DUP"));
+	/* The next try is another job of work; so is a dead owner's. */
+	assert_true(ct_str_is(word(start("w2", "m3", "j", "1")), "GO"));
+	cmd("HSET jq:job:j owner gone");
+	assert_true(ct_str_is(word(start("w2", "m3", "j", "1")), "GO"));
+	/* A place that is lost. */
+	cmd("ZREM jq:w w2");
+	assert_true(ct_str_is(word(start("w2", "m3", "j", "1")), "FENCED"));
+}
+
+static void
+test_cancel(void **state)
+{
+	(void)state;
+	enter("w1");
+	cmd("LPUSH q m1");
+	run("jq_claim", 1, "q", "w1", "1", NULL);
+	run("jq_cancel", 0, "j", "{}", "60", NULL);
+	assert_true(cmd_i64("TTL", "jq:cancel:j") > 604000);
+	assert_true(ct_str_is(word(start("w1", "m1", "j", "0")), "CANCELLED"));
+	assert_string_equal(result_of("j"), "");
+	/* One that waits is revoked at once. */
+	cmd("HSET jq:job:k state scheduled due 99999999999999");
+	run("jq_cancel", 0, "k", "{}", "60", NULL);
+	assert_string_equal(result_of("k"), "{}");
+	assert_true(cmd_i64("TTL", "jq:cancel:k") > 90000000);
+}
+
+static void
+test_progress(void **state)
+{
+	(void)state;
+	running();
+#define SAY(wid, try)                                                          \
+	ct_reply_i64(run("jq_progress", 0, wid, "j", try, "{}", "60", NULL))
+	assert_int_equal(SAY("w2", "0"), 0);
+	assert_int_equal(SAY("w1", "1"), 0);
+	assert_string_equal(result_of("j"), "");
+	assert_int_equal(SAY("w1", "0"), 1);
+	assert_string_equal(result_of("j"), "{}");
+	cmd("SET jq:cancel:j 1");
+	assert_int_equal(SAY("w1", "0"), 2);
+	assert_int_equal(settle("w1", "m1", "j", "0", "ack", "", "-1"), 1);
+	assert_int_equal(SAY("w1", "0"), 0);
+	cmd("HSET jq:job:j owner w1 owner_try 0");
+	cmd("ZREM jq:w w1");
+	assert_int_equal(SAY("w1", "0"), 0);
+#undef SAY
+}
+
+static void
+test_settle_ack(void **state)
+{
+	(void)state;
+	running();
+	assert_int_equal(settle("w2", "m1", "j", "0", "ack", "", "-1"), 0);
+	assert_string_equal(result_of("j"), "");
+	assert_int_equal(settle("w1", "m1", "j", "0", "ack", "", "-1"), 1);
+	assert_string_equal(result_of("j"), "{\"r\":1}");
+	assert_true(job_is("j", "ended"));
+	assert_int_equal(cmd_i64("EXISTS", "jq:procs:w1"), 0);
+	assert_int_equal(cmd_i64("EXISTS", "jq:own:w1"), 0);
+	/* The reply was lost: asked again, said again, not done again. */
+	cmd("DEL celery-task-meta-j");
+	assert_int_equal(settle("w1", "m1", "j", "0", "ack", "", "-1"), 2);
+	assert_string_equal(result_of("j"), "");
+	assert_int_equal(settle("w1", "m1", "j", "1", "ack", "", "-1"), 0);
+	/* The same try, pushed once more by the producer. */
+	cmd("LPUSH q m1");
+	run("jq_claim", 1, "q", "w1", "1", NULL);
+	assert_true(ct_str_is(word(start("w1", "m1", "j", "0")), "DUP"));
+	assert_int_equal(settle("w1", "m1", "j", "0", "drop", "", "-1"), 1);
+	assert_true(job_is("j", "ended"));
+	assert_int_equal(cmd_i64("LLEN", "jq:proc:w1|q"), 0);
+}
+
+static void
+test_settle_retry(void **state)
+{
+	const struct redisReply *r;
+
+	(void)state;
+	running();
+	assert_int_equal(settle("w1", "m1", "j", "0", "sched", "m1b", "-1"), 1);
+	assert_int_equal(cmd_i64("ZCARD", "jq:sched"), 1);
+	assert_int_equal(settle("w1", "m1", "j", "0", "sched", "m1b", "-1"), 2);
+	assert_int_equal(cmd_i64("ZCARD", "jq:sched"), 1);
+	r = run("jq_promote", 0, "any", "100", NULL);
+	assert_int_equal(first(r), 1);
+	assert_int_equal(ct_reply_i64(ct_reply_at(r, 1)), -1);
+	r = run("jq_claim", 1, "q", "w1", "1", NULL);
+	assert_true(ct_str_is(ct_reply_str(ct_reply_at(r, 2)), "m1b"));
+	assert_true(ct_str_is(word(start("w1", "m1b", "j", "0")), "DUP"));
+	assert_true(ct_str_is(word(start("w1", "m1b", "j", "1")), "GO"));
+}
+
+static void
+test_settle_requeue(void **state)
+{
+	const char *const max = "1";
+
+	(void)state;
+	running();
+	cmd("LPUSH q other");
+	assert_int_equal(settle("w1", "m1", "j", "0", "requeue", "", "-1"), 1);
+	assert_string_equal(job_field("j", "redeliveries"), "");
+	assert_string_equal(result_of("j"), "");
+	/* It is served next, and the same try is begun again. */
+	run("jq_claim", 1, "q", "w1", "1", NULL);
+	assert_true(ct_str_is(word(start("w1", "m1", "j", "0")), "GO"));
+	assert_int_equal(settle("w1", "m1", "j", "0", "requeue", "", max), 1);
+	run("jq_claim", 1, "q", "w1", "1", NULL);
+	assert_true(ct_str_is(word(start("w1", "m1", "j", "0")), "GO"));
+	assert_int_equal(settle("w1", "m1", "j", "0", "requeue", "", max), 3);
+	assert_true(job_is("j", "dead"));
+	assert_int_equal(cmd_i64("ZCARD", "jq:dead"), 1);
+	assert_string_equal(result_of("j"), "{\"r\":1}");
+	assert_int_equal(cmd_i64("LLEN", "q"), 1);
+}
+
+static void
+test_dead_cap(void **state)
+{
+	char raw[16];
+	int i;
+
+	(void)state;
+	enter("w1");
+	for (i = 0; i < 12; i++) {
+		snprintf(raw, sizeof(raw), "m%d", i);
+		cmd("LPUSH q %s", raw);
+		run("jq_claim", 1, "q", "w1", "1", NULL);
+		assert_int_equal(
+		    settle("w1", raw, "", "0", "dead", "", "-1"), 1);
+	}
+	assert_int_equal(cmd_i64("ZCARD", "jq:dead"), 10);
+}
+
+static void
+test_beat(void **state)
+{
+	const struct redisReply *r;
+
+	(void)state;
+	assert_int_equal(first(run("jq_beat", 0, "w1", "9999", NULL)), 0);
+	assert_int_equal(cmd_i64("EXISTS", "jq:w"), 0);
+	enter("w1");
+	cmd("ZADD jq:w 5 w1");
+	cmd("SET jq:cancel:b 1");
+	r = run("jq_beat", 0, "w1", "9999", "a", "b", "c", NULL);
+	assert_int_equal(ct_reply_n(r), 2);
+	assert_true(ct_str_is(ct_reply_str(ct_reply_at(r, 1)), "b"));
+	assert_true(cmd_i64("ZSCORE", "jq:w w1") > 1000000);
+}
+
+static void
+test_reap(void **state)
+{
+	const struct redisReply *r;
+
+	(void)state;
+	running();
+	cmd("LPUSH q m2");
+	run("jq_claim", 1, "q", "w1", "1", NULL);
+	assert_int_equal(first(reap("60000", "3", "1000")), 0);
+	cmd("ZADD jq:w 5 w1");
+	r = reap("60000", "3", "1000");
+	assert_int_equal(first(r), 1);
+	assert_int_equal(ct_reply_i64(ct_reply_at(r, 1)), 2);
+	/* The older one is served first; only it had begun. */
+	assert_true(ct_str_is(ct_reply_str(cmd("LINDEX q -1")), "m1"));
+	assert_string_equal(job_field("j", "redeliveries"), "1");
+	assert_int_equal(
+	    cmd_i64("EXISTS",
+		"jq:w jq:procs:w1 jq:own:w1 jq:proc:w1|q jq:winfo:w1"),
+	    0);
+	/* The late one is refused everywhere. */
+	assert_int_equal(settle("w1", "m1", "j", "0", "ack", "", "-1"), 0);
+	assert_int_equal(first(run("jq_claim", 1, "q", "w1", "1", NULL)), -1);
+	assert_int_equal(first(run("jq_beat", 0, "w1", "9999", NULL)), 0);
+}
+
+static void
+test_reap_poison(void **state)
+{
+	const struct redisReply *r;
+
+	(void)state;
+	running();
+	cmd("HSET jq:job:j redeliveries 3");
+	reap("60000", "3", "1000");
+	cmd("ZADD jq:w 5 w1");
+	r = reap("60000", "3", "1000");
+	assert_int_equal(ct_reply_i64(ct_reply_at(r, 2)), 1);
+	assert_int_equal(cmd_i64("LLEN", "q"), 0);
+	assert_string_equal(result_of("j"), "{\"id\":\"j\"}");
+}
+
+/* Nobody called for long: everybody was stopped, nobody is late. */
+static void
+test_reap_stall(void **state)
+{
+	(void)state;
+	running();
+	cmd("ZADD jq:w 5 w1");
+	cmd("SET jq:reap:last 5");
+	assert_int_equal(first(reap("1000", "3", "1000")), 0);
+	assert_true(cmd_i64("ZSCORE", "jq:w w1") > 1000000);
+	cmd("ZADD jq:w 5 w1");
+	cmd("SET jq:reap:last 99999999999999");
+	assert_int_equal(first(reap("1000", "3", "1000")), 0);
+	assert_true(cmd_i64("ZSCORE", "jq:w w1") > 1000000);
+	cmd("ZADD jq:w 5 w1");
+	assert_int_equal(first(reap("1000", "3", "1000")), 1);
+}
+
+static void
+test_leave(void **state)
+{
+	(void)state;
+	running();
+	assert_int_equal(ct_reply_i64(run("jq_leave", 0, "w1", NULL)), 1);
+	assert_int_equal(cmd_i64("LLEN", "q"), 1);
+	assert_true(job_is("j", "queued"));
+	assert_string_equal(job_field("j", "redeliveries"), "");
+	assert_int_equal(cmd_i64("EXISTS", "jq:w jq:procs:w1 jq:own:w1"), 0);
+}
+
+static void
+test_enqueue(void **state)
+{
+	struct ct_job_new job = {.task = "t", .queue = "default"};
+	bool fresh = false;
+
+	(void)state;
+	assert_int_equal(
+	    ct_queue_push(redis, arena, "jq:", &job, &fresh, &err), CT_OK);
+	assert_true(fresh);
+	assert_string_equal(job.state, "queued");
+	assert_int_equal(
+	    ct_queue_push(redis, arena, "jq:", &job, &fresh, &err), CT_OK);
+	assert_false(fresh);
+	assert_int_equal(cmd_i64("LLEN", "default"), 1);
+	job = (struct ct_job_new){
+	    .task = "t", .queue = "default", .due_us = ct_now_us() + 60000000};
+	assert_int_equal(
+	    ct_queue_push(redis, arena, "jq:", &job, &fresh, &err), CT_OK);
+	assert_string_equal(job.state, "scheduled");
+	assert_int_equal(cmd_i64("LLEN", "default"), 1);
+	assert_int_equal(cmd_i64("ZCARD", "jq:sched"), 1);
+}
+
+/* Due at different times: the earliest is served first. */
+static void
+test_promote_order(void **state)
+{
+	const struct redisReply *r;
+
+	(void)state;
+	cmd("ZADD jq:sched 7 q\nlate");
+	cmd("ZADD jq:sched 5 q\nearly");
+	cmd("ZADD jq:sched 99999999999999 q\nno");
+	r = run("jq_promote", 0, "any", "100", NULL);
+	assert_int_equal(first(r), 2);
+	assert_true(ct_reply_i64(ct_reply_at(r, 1)) > 1000000);
+	assert_true(ct_str_is(ct_reply_str(cmd("RPOP q")), "early"));
+	assert_true(ct_str_is(ct_reply_str(cmd("RPOP q")), "late"));
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, test_up, test_down)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {T(test_claim), T(test_start),
+	    T(test_cancel), T(test_progress), T(test_settle_ack),
+	    T(test_settle_retry), T(test_settle_requeue), T(test_dead_cap),
+	    T(test_beat), T(test_reap), T(test_reap_poison), T(test_reap_stall),
+	    T(test_leave), T(test_enqueue), T(test_promote_order)};
+
+	return cmocka_run_group_tests(tests, group_up, group_down);
+}

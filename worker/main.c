@@ -1,0 +1,117 @@
+/*
+ * catetube-worker: takes jobs from Redis and runs them.
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/crypto.h"
+#include "common/metrics.h"
+#include "worker/node.h"
+
+static void
+usage(FILE *out)
+{
+	fputs("usage: catetube-worker [-n] [--config FILE]\n"
+	      "  -n             check configuration and task table, and end\n"
+	      "  --config FILE  read options from FILE, too\n"
+	      "  -h, --help     this text and all options\n",
+	    out);
+}
+
+static int
+complain(const struct ct_err *err)
+{
+	fprintf(stderr, "catetube-worker: %s %s\n", err->msg, err->detail);
+	return 2;
+}
+
+static enum ct_level
+level_of(const char *text)
+{
+	static const char *const names[] = {[CT_DEBUG] = "debug",
+	    [CT_INFO] = "info",
+	    [CT_WARN] = "warn",
+	    [CT_ERROR] = "error"};
+	size_t i;
+
+	for (i = 0; i < ct_countof(names); i++)
+		if (ct_str_is(ct_str_of(text), names[i]))
+			return (enum ct_level)i;
+	return CT_INFO;
+}
+
+/* What can be told without a connection. */
+static enum ct_rc
+check(const struct ct_conf *conf, struct ct_err *err)
+{
+	struct ct_node *n = calloc(1, sizeof(*n));
+	struct ct_redis *r = NULL;
+	enum ct_rc rc;
+
+	if (n == NULL)
+		return ct_fail(err, CT_INTERNAL, NULL, "no memory");
+	n->names = ct_arena_create((size_t)1 << 20);
+	rc = ct_tasks_check(err);
+	if (rc == CT_OK)
+		rc = ct_node_queues(n, conf->queues, err);
+	if (rc == CT_OK)
+		rc = ct_redis_open(conf->redis_url, 1000, &r, err);
+	if (rc == CT_OK && conf->beat_ms * 2 > conf->lease_ms)
+		rc = ct_fail(err, CT_INVALID, NULL,
+		    "CATETUBE_BEAT_MS must be at most half of "
+		    "CATETUBE_LEASE_MS");
+	ct_redis_close(r);
+	ct_arena_destroy(n->names);
+	free(n);
+	return rc;
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct option longs[] = {
+	    {"config", required_argument, NULL, 'c'},
+	    {"help", no_argument, NULL, 'h'}, {0}};
+	static struct ct_conf conf;
+	const char *file = NULL;
+	bool only_check = false;
+	struct ct_err err;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "nh", longs, NULL)) != -1) {
+		switch (c) {
+		case 'c':
+			file = optarg;
+			break;
+		case 'n':
+			only_check = true;
+			break;
+		case 'h':
+			usage(stdout);
+			ct_conf_help(stdout);
+			return 0;
+		default:
+			usage(stderr);
+			return 2;
+		}
+	}
+	if (optind != argc) {
+		usage(stderr);
+		return 2;
+	}
+	ct_err_clear(&err);
+	ct_crypto_init();
+	if (ct_conf_load(&conf, file, &err) != CT_OK ||
+	    check(&conf, &err) != CT_OK)
+		return complain(&err);
+	if (only_check)
+		return 0;
+	ct_log_init("worker", level_of(conf.log_level),
+	    ct_str_is(ct_str_of(conf.log_format), "json") ? CT_LOGJSON
+							  : CT_LOGFMT);
+	if (ct_metrics_open(conf.run_dir, &err) != CT_OK)
+		ct_log(CT_WARN, "main", "no shared metrics: %s %s", err.msg,
+		    err.detail);
+	return ct_node_run(&conf);
+}

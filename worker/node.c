@@ -1,0 +1,313 @@
+/*
+ * The loop of a worker node.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "common/proc.h"
+#include "worker/node.h"
+
+#define NAMES_CAP	 ((size_t)1 << 20)
+#define SCRATCH_CAP	 ((size_t)256 << 20)
+#define SLOT_CAP	 ((size_t)64 << 20)
+#define EVENTS		 64
+#define CLAIM_MS	 250 /* in case a ring was missed */
+#define AUDIT_MS	 30000
+#define DOG_MS		 1000
+#define RELAY_BACKOFF_MS 1000
+#define KILL_GRACE_MS	 2000
+
+enum ct_rc
+ct_node_queues(struct ct_node *n, const char *text, struct ct_err *err)
+{
+	struct ct_str rest = ct_str_of(text), part, name;
+	struct ct_queue_row *q;
+	int step;
+
+	n->nqueues = 0;
+	while (rest.p != NULL) {
+		part = ct_str_trim(ct_str_split(&rest, ','));
+		if (part.n == 0)
+			continue;
+		if (n->nqueues == CT_QUEUES_MAX)
+			return ct_fail(err, CT_INVALID, NULL,
+			    "CATETUBE_QUEUES names more than %d queues",
+			    CT_QUEUES_MAX);
+		q = &n->queue[n->nqueues++];
+		name = ct_str_split(&part, ':');
+		q->weight = 1;
+		q->credit = 0;
+		if (name.n == 0 || name.n > 64 ||
+		    memchr(name.p, '\n', name.n) != NULL ||
+		    (part.p != NULL && !ct_str_i64(part, 1, 1000, &q->weight)))
+			return ct_fail(err, CT_INVALID, NULL,
+			    "CATETUBE_QUEUES must be name:weight,... with "
+			    "weights from 1 to 1000");
+		q->name = ct_str_cstr(n->names, name);
+		for (step = 0; step < CT_STEPS; step++)
+			q->list[step] = ct_msg_list(n->names, name, step);
+	}
+	if (n->nqueues == 0)
+		return ct_fail(
+		    err, CT_INVALID, NULL, "CATETUBE_QUEUES names no queue");
+	return CT_OK;
+}
+
+static int
+watch(struct ct_node *n, int fd, void *who)
+{
+	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = who};
+
+	return epoll_ctl(n->epoll_fd, EPOLL_CTL_ADD, fd, &ev);
+}
+
+static enum ct_rc
+set_up(struct ct_node *n, struct ct_err *err)
+{
+	struct ct_slot *s;
+	enum ct_rc rc;
+
+	gethostname(n->host, sizeof(n->host) - 1);
+	if (n->conf->node[0] != '\0')
+		snprintf(n->name, sizeof(n->name), "%s", n->conf->node);
+	else
+		snprintf(n->name, sizeof(n->name), "catetube@%s", n->host);
+	n->names = ct_arena_create(NAMES_CAP);
+	n->scratch = ct_arena_create(SCRATCH_CAP);
+	rc = ct_node_queues(n, n->conf->queues, err);
+	if (rc != CT_OK)
+		return rc;
+	n->nslots = (size_t)n->conf->worker_children;
+	n->slot = calloc(n->nslots, sizeof(*n->slot));
+	n->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	n->signal_fd = ct_signal_fd();
+	if (n->slot == NULL || n->epoll_fd < 0 || n->signal_fd < 0 ||
+	    watch(n, n->signal_fd, n) != 0) {
+		ct_fail(err, CT_INTERNAL, NULL, "cannot set up the node");
+		return ct_err_detail(err, "%s", strerror(errno));
+	}
+	for (s = n->slot; s < n->slot + n->nslots; s++) {
+		s->fd = -1;
+		s->a = ct_arena_create(SLOT_CAP);
+		s->in = mmap(NULL, sizeof(*s->in), PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+		if (s->in == MAP_FAILED)
+			return ct_fail(err, CT_INTERNAL, NULL,
+			    "no memory for the pages of the children");
+	}
+	return CT_OK;
+}
+
+static void
+start_relay(struct ct_node *n, int64_t now)
+{
+	pid_t parent = getpid();
+
+	n->relay_retry_ms = now + RELAY_BACKOFF_MS;
+	n->relay_pid = fork();
+	if (n->relay_pid < 0)
+		n->relay_pid = 0;
+	if (n->relay_pid != 0)
+		return;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(0);
+	ct_signal_reset();
+	signal(SIGINT, SIG_IGN);
+	close_range(3, ~0U, 0);
+	prctl(PR_SET_NAME, "catetube-relay");
+	_exit(ct_relay_main(n->conf));
+}
+
+static bool
+is_busy(const struct ct_node *n)
+{
+	return ct_slots_count(n, CT_SLOT_BUSY) > 0 ||
+	       (ct_slots_count(n, CT_SLOT_ENDED) > 0 && ct_link_up(n));
+}
+
+/* Signals. false: end at once. */
+static bool
+on_signals(struct ct_node *n)
+{
+	int sig;
+
+	while ((sig = ct_signal_next(n->signal_fd)) != 0) {
+		if (sig == SIGCHLD) {
+			ct_slots_reap(n);
+		} else if (sig == SIGTERM || sig == SIGINT) {
+			if (n->draining)
+				return false;
+			n->draining = true;
+			n->drain_at_ms = ct_mono_ms() + n->conf->drain_s * 1000;
+			ct_notify("STOPPING=1");
+			ct_log(CT_INFO, "node", "draining: %zu jobs run",
+			    ct_slots_count(n, CT_SLOT_BUSY));
+		}
+	}
+	return true;
+}
+
+/*
+ * A node that could not beat stops its jobs before others may take them: it
+ * may be cut off, or may have slept. Looked at before anything is written.
+ */
+static void
+fence_self(struct ct_node *n, int64_t now)
+{
+	if (n->link.wid[0] != '\0' &&
+	    now - n->link.beat_ok_ms > n->conf->lease_ms * 7 / 10)
+		ct_link_lose(n);
+}
+
+static bool
+due(int64_t *at, int64_t now, int64_t every)
+{
+	if (now < *at)
+		return false;
+	*at = now + every;
+	return true;
+}
+
+static int64_t
+tick_ms(const struct ct_node *n)
+{
+	int64_t ms = n->conf->lease_ms / 10;
+
+	return ms > 500 ? 500 : ms;
+}
+
+/* What is due by the clock. */
+static void
+on_time(struct ct_node *n, int64_t now)
+{
+	int64_t beat_ms = n->conf->beat_ms;
+
+	if (due(&n->next_dog_ms, now, DOG_MS))
+		ct_notify("WATCHDOG=1");
+	if (n->relay_pid == 0 && !n->draining && now >= n->relay_retry_ms)
+		start_relay(n, now);
+	if (!n->draining)
+		ct_slots_fill(n);
+	if (!ct_link_up(n) && !ct_link_try(n))
+		return;
+	if (beat_ms > n->conf->lease_ms / 4)
+		beat_ms = n->conf->lease_ms / 4;
+	if (due(&n->next_beat_ms, now, beat_ms) && !ct_link_beat(n))
+		return;
+	if (due(&n->next_tick_ms, now, tick_ms(n)) && !ct_link_reap(n))
+		return;
+	if (now >= n->next_promote_ms && !ct_link_promote(n))
+		return;
+	if (due(&n->next_audit_ms, now, AUDIT_MS) && !ct_link_audit(n))
+		return;
+	if (due(&n->next_claim_ms, now, CLAIM_MS))
+		n->rung = true;
+}
+
+static void
+drain(struct ct_node *n, int64_t now)
+{
+	size_t i;
+
+	if (!n->draining || now < n->drain_at_ms)
+		return;
+	for (i = 0; i < n->nslots; i++)
+		ct_slot_stop(&n->slot[i], CT_STOP_DRAIN);
+	if (now < n->drain_at_ms + KILL_GRACE_MS)
+		return;
+	for (i = 0; i < n->nslots; i++)
+		if (n->slot[i].state == CT_SLOT_BUSY && n->slot[i].pid > 0)
+			kill(n->slot[i].pid, SIGKILL);
+}
+
+static int
+wait_ms(const struct ct_node *n, int64_t now, int64_t limits_at)
+{
+	const int64_t at[] = {n->next_beat_ms, n->next_tick_ms,
+	    n->next_promote_ms, n->next_claim_ms, n->next_dog_ms};
+	int64_t next = limits_at;
+	size_t i;
+
+	if (!ct_link_up(n))
+		next = n->link.retry_ms < next ? n->link.retry_ms : next;
+	for (i = 0; i < ct_countof(at); i++)
+		if (at[i] < next && (ct_link_up(n) || &at[i] == &at[4]))
+			next = at[i];
+	if (n->draining || next > now + 1000)
+		next = now + (n->draining ? 50 : 1000);
+	return next <= now ? 0 : (int)(next - now);
+}
+
+/* Events. false: end at once. */
+static bool
+on_events(struct ct_node *n, const struct epoll_event *ev, int got)
+{
+	bool children = false;
+	int i;
+
+	for (i = 0; i < got; i++) {
+		if (ev[i].data.ptr == &n->link)
+			ct_link_rings(n);
+		else if (ev[i].data.ptr == n)
+			children = true;
+		else
+			ct_slot_frames(n, ev[i].data.ptr);
+	}
+	return !children || on_signals(n);
+}
+
+static void
+loop(struct ct_node *n)
+{
+	struct epoll_event ev[EVENTS];
+	int64_t now, limits_at;
+	bool more;
+	int got;
+
+	do {
+		ct_arena_reset(n->scratch);
+		now = ct_mono_ms();
+		fence_self(n, now);
+		on_time(n, now);
+		limits_at = ct_slots_limits(n, now);
+		drain(n, now);
+		more = false;
+		ct_link_round(n, &more);
+		now = ct_mono_ms();
+		got = epoll_wait(n->epoll_fd, ev, EVENTS,
+		    more ? 0 : wait_ms(n, now, limits_at));
+		/* It may have been stopped while it waited. */
+		fence_self(n, ct_mono_ms());
+		if (!on_events(n, ev, got))
+			return;
+	} while (!n->draining || is_busy(n));
+}
+
+int
+ct_node_run(const struct ct_conf *conf)
+{
+	static struct ct_node n;
+	struct ct_err err;
+
+	ct_err_clear(&err);
+	n = (struct ct_node){.conf = conf};
+	if (set_up(&n, &err) != CT_OK) {
+		ct_log(CT_ERROR, "node", "%s %s", err.msg, err.detail);
+		return 1;
+	}
+	ct_notify("READY=1");
+	ct_log(CT_INFO, "node", "%s: %zu children, queues %s", n.name, n.nslots,
+	    conf->queues);
+	loop(&n);
+	ct_link_leave(&n);
+	ct_log(CT_INFO, "node", "%s ends", n.name);
+	return 0;
+}

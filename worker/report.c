@@ -1,0 +1,313 @@
+/*
+ * report.generate: rows from a cursor into a file. Safe to repeat: the file is
+ * complete or absent, and is announced in the statement that records the run.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "worker/job.h"
+#include "worker/sink.h"
+
+#define BATCH_ROWS  1000
+#define BATCH_ARENA ((size_t)64 << 20)
+#define SLOW_MS	    120000 /* an ordered read of everything begins late */
+
+struct build {
+	struct ct_job *job;
+	struct ct_report r;
+	struct ct_pg *side; /* progress, beside the transaction of the rows */
+	struct ct_arena *batch;
+	struct ct_sink sink;
+	const struct ct_report_section *section[2];
+	int sections;
+	int64_t rows_done;
+	int64_t row_count;
+	int dir_fd;
+	char name[64]; /* in the directory of reports */
+	char tmp[96];
+};
+
+static void
+close_pg(void *pg)
+{
+	ct_pg_close(pg);
+}
+
+static void
+close_arena(void *a)
+{
+	ct_arena_destroy(a);
+}
+
+/* What is open is closed; a file that was not finished goes. */
+static void
+clean(void *data)
+{
+	struct build *b = data;
+
+	if (b->sink.fd >= 0)
+		close(b->sink.fd);
+	if (b->dir_fd >= 0 && b->tmp[0] != '\0')
+		unlinkat(b->dir_fd, b->tmp, 0);
+	if (b->dir_fd >= 0)
+		close(b->dir_fd);
+}
+
+static enum ct_rc
+disk(struct ct_err *err, const char *what, int errnum)
+{
+	ct_fail(err, CT_RETRY, "storage", "the report could not be stored");
+	return ct_err_detail(err, "%s: %s", what, strerror(errnum));
+}
+
+static enum ct_rc
+open_file(struct build *b, struct ct_err *err)
+{
+	const struct ct_sink_format *format = ct_sink_find(b->r.format);
+	char id[CT_UUID_TEXT];
+	const char *dir =
+	    ct_arena_printf(b->job->a, "%s/reports", b->job->conf->files_dir);
+	int fd;
+
+	if (format == NULL)
+		return ct_fail(err, CT_INVALID, NULL, "unknown format");
+	if (mkdir(dir, 0750) != 0 && errno != EEXIST)
+		return disk(err, dir, errno);
+	b->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (b->dir_fd < 0)
+		return disk(err, dir, errno);
+	ct_uuid_format(&b->r.id, id);
+	snprintf(b->name, sizeof(b->name), "%s.%s", id, format->name);
+	snprintf(b->tmp, sizeof(b->tmp), "%s.tmp-%d", b->name, (int)getpid());
+	fd = openat(
+	    b->dir_fd, b->tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+	if (fd < 0)
+		return disk(err, b->tmp, errno);
+	ct_sink_init(&b->sink, format, fd, b->job->a);
+	return CT_OK;
+}
+
+static enum ct_rc
+count_rows(struct build *b, struct ct_err *err)
+{
+	const struct ct_res *res;
+	struct ct_params p;
+	enum ct_rc rc;
+	int i;
+
+	b->row_count = 0;
+	for (i = 0; i < b->sections; i++) {
+		ct_params_init(&p, b->job->a);
+		ct_report_params(&p, b->job->a, &b->r);
+		rc = ct_pg_run(
+		    b->job->pg, b->section[i]->count, &p, b->job->a, &res, err);
+		if (rc != CT_OK)
+			return rc;
+		b->row_count += ct_res_i64(res, 0, 0);
+	}
+	return CT_OK;
+}
+
+static enum ct_rc
+note_progress(struct build *b, struct ct_err *err)
+{
+	enum ct_rc rc;
+
+	if (ct_job_stopping())
+		return ct_fail(
+		    err, CT_RETRY, "stopped", "stopped by the worker");
+	if (!ct_job_progress(b->job, b->rows_done, b->row_count))
+		return CT_OK;
+	rc = ct_report_progress(
+	    b->side, b->batch, &b->r.id, b->rows_done, b->row_count, err);
+	/* It is news, not the work. */
+	return rc == CT_RETRY ? CT_OK : rc;
+}
+
+static enum ct_rc
+write_section(
+    struct build *b, const struct ct_report_section *sec, struct ct_err *err)
+{
+	void *obj = ct_arena_alloc(b->job->a, sec->columns->size);
+	const struct ct_res *res;
+	struct ct_cursor *cursor;
+	struct ct_params p;
+	enum ct_rc rc;
+	int i, n;
+
+	ct_params_init(&p, b->job->a);
+	ct_report_params(&p, b->job->a, &b->r);
+	rc = ct_cursor_open(
+	    b->job->pg, sec->rows, &p, BATCH_ROWS, b->job->a, &cursor, err);
+	while (rc == CT_OK) {
+		ct_arena_reset(b->batch);
+		rc = ct_cursor_next(cursor, b->batch, &res, err);
+		if (rc != CT_OK)
+			break;
+		n = ct_res_rows(res);
+		if (n == 0)
+			return CT_OK;
+		for (i = 0; i < n; i++) {
+			ct_res_get(res, i, sec->columns, obj);
+			b->sink.format->row(&b->sink, obj);
+		}
+		b->rows_done += n;
+		if (b->sink.failed != 0)
+			return disk(err, b->tmp, b->sink.failed);
+		rc = note_progress(b, err);
+	}
+	return rc;
+}
+
+static enum ct_rc
+write_rows(struct build *b, struct ct_err *err)
+{
+	const struct ct_sink_format *f = b->sink.format;
+	enum ct_rc rc;
+	int i;
+
+	f->open(&b->sink, &b->r);
+	for (i = 0; i < b->sections; i++) {
+		f->begin(&b->sink, b->section[i], i, b->sections);
+		rc = write_section(b, b->section[i], err);
+		if (rc != CT_OK)
+			return rc;
+		f->end(&b->sink);
+	}
+	f->close(&b->sink);
+	ct_sink_flush(&b->sink, true);
+	return CT_OK;
+}
+
+/* On disk under its name, whatever happens to the machine. */
+static enum ct_rc
+keep_file(struct build *b, struct ct_err *err)
+{
+	if (b->sink.failed != 0)
+		return disk(err, b->tmp, b->sink.failed);
+	if (fsync(b->sink.fd) != 0 ||
+	    renameat(b->dir_fd, b->tmp, b->dir_fd, b->name) != 0)
+		return disk(err, b->tmp, errno);
+	b->tmp[0] = '\0';
+	return fsync(b->dir_fd) == 0 ? CT_OK : disk(err, "reports", errno);
+}
+
+static enum ct_rc
+finish(struct build *b, struct ct_err *err)
+{
+	struct ct_job *job = b->job;
+	enum ct_rc rc;
+
+	rc = ct_report_finish(job->pg, job->a, &b->r.id, &job->id, job->attempt,
+	    ct_str_of(b->name), b->rows_done, b->sink.bytes,
+	    job->conf->report_ttl_h * 3600, err);
+	if (rc == CT_NOTFOUND)
+		unlinkat(b->dir_fd, b->name, 0);
+	return rc;
+}
+
+static enum ct_rc
+build(struct build *b, struct ct_err *err)
+{
+	struct ct_job *job = b->job;
+	enum ct_rc rc;
+
+	b->sections = ct_report_sections(b->r.kind, b->section);
+	if (b->sections <= 0)
+		return ct_fail(err, CT_INVALID, NULL, "unknown report type");
+	b->batch = ct_arena_create(BATCH_ARENA);
+	ct_arena_defer(job->a, close_arena, b->batch);
+	b->side = ct_pg_open(job->conf->database_url, "catetube-worker",
+	    ct_int((size_t)job->conf->pg_timeout_ms));
+	ct_arena_defer(job->a, close_pg, b->side);
+	ct_arena_defer(job->a, clean, b);
+	rc = open_file(b, err);
+	if (rc != CT_OK)
+		return rc;
+	ct_pg_timeout(job->pg, SLOW_MS);
+	rc = ct_pg_begin(job->pg, job->a, true, err);
+	if (rc == CT_OK)
+		rc = count_rows(b, err);
+	if (rc == CT_OK)
+		rc = write_rows(b, err);
+	if (rc == CT_OK)
+		rc = ct_pg_commit(job->pg, err);
+	ct_pg_timeout(job->pg, ct_int((size_t)job->conf->pg_timeout_ms));
+	if (rc == CT_OK)
+		rc = keep_file(b, err);
+	return rc == CT_OK ? finish(b, err) : rc;
+}
+
+static struct ct_str
+result(
+    struct ct_job *job, const struct ct_uuid *id, int64_t rows, int64_t bytes)
+{
+	struct ct_buf out;
+	struct ct_jw w;
+
+	ct_buf_init(&out, job->a, 128);
+	ct_jw_init(&w, &out);
+	ct_jw_obj(&w);
+	ct_jw_key(&w, "report_id");
+	ct_jw_uuid(&w, id);
+	ct_jw_key(&w, "rows");
+	ct_jw_i64(&w, rows);
+	ct_jw_key(&w, "bytes");
+	ct_jw_i64(&w, bytes);
+	ct_jw_end(&w);
+	return ct_buf_str(&out);
+}
+
+/* Whether nothing will try again after this. */
+static bool
+is_last(const struct ct_job *job, enum ct_rc rc)
+{
+	bool again = rc == CT_RETRY || rc == CT_LIMITED || rc == CT_INTERNAL;
+
+	return !ct_job_stopping() &&
+	       (!again || job->attempt > job->task->max_retries);
+}
+
+enum ct_rc
+ct_report_generate(struct ct_job *job, struct ct_err *err)
+{
+	struct build b = {.job = job, .sink.fd = -1, .dir_fd = -1};
+	struct build *kept = ct_arena_alloc(job->a, sizeof(*kept));
+	struct ct_err ignored;
+	struct ct_uuid id;
+	enum ct_rc rc;
+
+	if (!ct_uuid_parse(ct_json_str(ct_job_arg(job, "report_id", 0)), &id))
+		return ct_fail(
+		    err, CT_INVALID, NULL, "report_id must be a UUID");
+	*kept = b;
+	rc = ct_report_start(job->pg, job->a, &id, &kept->r, err);
+	if (rc != CT_OK)
+		return rc;
+	if (ct_str_is(kept->r.state, "ready")) {
+		job->result =
+		    result(job, &id, kept->r.rows_done, kept->r.byte_count);
+		return CT_OK;
+	}
+	if (ct_uuid_nil(&job->id))
+		job->id = id;
+	rc = build(kept, err);
+	if (rc == CT_OK) {
+		job->result =
+		    result(job, &id, kept->rows_done, kept->sink.bytes);
+		return CT_OK;
+	}
+	ct_pg_rollback(job->pg);
+	ct_err_clear(&ignored);
+	if (rc != CT_NOTFOUND && is_last(job, rc) &&
+	    ct_report_fail(
+		job->pg, job->a, &id, ct_str_of(err->msg), &ignored) != CT_OK)
+		ct_log(
+		    CT_WARN, "report", "failure not recorded: %s", ignored.msg);
+	return rc;
+}

@@ -159,26 +159,23 @@ digest_address(struct ct_req *r)
 	ct_digest_hex16(text, n < 0 ? 0 : (size_t)n, r->addr_digest);
 }
 
-enum ct_rc
-ct_gate_ask(struct ct_req *r, struct ct_redis *redis, struct ct_err *err)
+void
+ct_gate_ask(struct ct_req *r, struct ct_str *key, struct ct_str *args)
 {
 	const struct ct_route *t = r->route;
 	bool tag = t->tag[0] && r->query.n == 0;
-	char key[CT_CACHE_KEY], limit[24];
-	struct ct_str argv[6] = {CT_STR("")};
-	int n;
 
 	digest_address(r);
 	r->limit = ct_class_limit(r->app->conf, t->class);
-	n = snprintf(limit, sizeof(limit), "%lld", (long long)r->limit);
+	*key = CT_STR("");
 	if (r->has_token && t->auth != CT_A_OPEN)
-		argv[0] = ct_cache_key_session(r->token_hash, key);
-	argv[1] = ct_str_of(ct_class_name(t->class));
-	argv[2] = (struct ct_str){limit, (size_t)n};
-	argv[3] = ct_str_of(r->addr_digest);
-	argv[4] = ct_str_of(tag ? t->tag : "");
-	argv[5] = held_etag(r);
-	return ct_redis_append_eval(redis, ct_script("gate"), 1, 6, argv, err);
+		*key = ct_cache_key_session(
+		    r->token_hash, ct_arena_raw(r->a, CT_CACHE_KEY));
+	args[0] = ct_str_of(ct_class_name(t->class));
+	args[1] = ct_str_of(ct_arena_printf(r->a, "%lld", (long long)r->limit));
+	args[2] = ct_str_of(r->addr_digest);
+	args[3] = ct_str_of(tag ? t->tag : "");
+	args[4] = held_etag(r);
 }
 
 /* "account cat role", as put_session wrote it. */
@@ -235,20 +232,21 @@ answer_cached(struct ct_req *r, const struct redisReply *p)
 {
 	struct ct_buf *out;
 
-	r->etag = ct_reply_str(ct_reply_at(p, 6));
+	r->etag = ct_str_dup(r->a, ct_reply_str(ct_reply_at(p, 5)));
 	if (r->verdict == CT_V_SAME) {
 		ct_resp_raw(r, 304, "");
 		ct_metric_add(r->app->not_modified, 1);
 		return true;
 	}
 	out = ct_resp_raw(r, 200, JSON_TYPE);
-	ct_buf_addstr(out, ct_reply_str(ct_reply_at(p, 7)));
+	ct_buf_addstr(out, ct_reply_str(ct_reply_at(p, 6)));
 	ct_metric_add(r->app->hits, 1);
 	return true;
 }
 
 bool
-ct_gate_cached(struct ct_req *r, const struct redisReply *p)
+ct_gate_cached(
+    struct ct_req *r, struct ct_str epoch, const struct redisReply *p)
 {
 	bool needs = r->route->auth != CT_A_OPEN;
 
@@ -259,14 +257,15 @@ ct_gate_cached(struct ct_req *r, const struct redisReply *p)
 	r->reset_s = ct_reply_i64(ct_reply_at(p, 2));
 	if (r->verdict == CT_V_LIMITED)
 		return answer_limited(r);
-	r->epoch = ct_reply_str(ct_reply_at(p, 3));
-	r->version = ct_reply_str(ct_reply_at(p, 5));
-	if (needs && !read_session(r, ct_reply_str(ct_reply_at(p, 4)))) {
+	if (needs && !read_session(r, ct_reply_str(ct_reply_at(p, 3)))) {
 		r->verdict = CT_V_NO_SESSION;
+		r->epoch = ct_str_dup(r->a, epoch);
 		return r->has_token ? false : answer_unauth(r);
 	}
 	if (r->verdict == CT_V_HIT || r->verdict == CT_V_SAME)
 		return answer_cached(r, p);
+	r->epoch = ct_str_dup(r->a, epoch);
+	r->version = ct_str_dup(r->a, ct_reply_str(ct_reply_at(p, 4)));
 	if (r->route->tag[0])
 		ct_metric_add(r->app->misses, 1);
 	return false;

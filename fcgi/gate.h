@@ -13,11 +13,16 @@
 
 /* True: answered (r->status is set). */
 bool ct_gate_open(struct ct_req *r);
-/* Append the request's question to the batch. CT_RETRY: Redis is away. */
-enum ct_rc ct_gate_ask(
-    struct ct_req *r, struct ct_redis *redis, struct ct_err *err) CT_MUSTCHECK;
-/* Read the reply into r. True: answered. */
-bool ct_gate_cached(struct ct_req *r, const struct redisReply *reply);
+/* What one request adds to the gate script's arguments. */
+#define CT_GATE_ARGS 5
+/* Set the key and CT_GATE_ARGS arguments; they live on the request's arena. */
+void ct_gate_ask(struct ct_req *r, struct ct_str *key, struct ct_str *args);
+/*
+ * Read its answer into r; what r keeps of it is copied, so that the reply may
+ * go before the request does. True: answered.
+ */
+bool ct_gate_cached(
+    struct ct_req *r, struct ct_str epoch, const struct redisReply *answer);
 /* Everything else; always leaves an answer. Blocks on PostgreSQL. */
 void ct_gate_enter(struct ct_req *r, const struct ct_lane *lane);
 

@@ -26,8 +26,8 @@
 #include "fcgi/resp.h"
 #include "fcgi/route.h"
 
-#define BATCH_MAX     256
-#define SLOW_MAX      8 /* password requests that may wait */
+#define BATCH_MAX     128 /* as options.def has it */
+#define SLOW_MAX      8	  /* password requests that may wait */
 #define DRAIN_TICK_MS 50
 
 struct front {
@@ -35,8 +35,10 @@ struct front {
 	struct ct_redis *redis; /* limits, sessions' copies, answers */
 	unsigned generation;
 	int signal_fd;
-	int64_t drain_end_ms; /* 0: serving */
+	int64_t drain_end_ms;	/* 0: serving */
+	struct ct_arena *arena; /* of one batch: Redis's reply */
 	struct ct_req *batch[BATCH_MAX];
+	struct ct_str argv[BATCH_MAX * (1 + CT_GATE_ARGS)];
 	int n;
 };
 
@@ -124,43 +126,47 @@ redis_trusted(struct front *f)
 	return !ct_cache_owes() || ct_cache_settle(f->redis, &err) == CT_OK;
 }
 
-static int
+/*
+ * One script call for the whole batch. NULL: Redis is away, or answered what
+ * we do not understand; then nobody's limit and session are known.
+ */
+static const struct redisReply *
 ask_all(struct front *f)
 {
+	const struct redisReply *reply = NULL;
+	struct ct_str *args = f->argv + f->n;
 	struct ct_err err;
-	int asked = 0;
 
 	if (!redis_trusted(f))
-		return 0;
-	while (asked < f->n &&
-	       ct_gate_ask(f->batch[asked], f->redis, &err) == CT_OK)
-		asked++;
-	return asked;
+		return NULL;
+	for (int i = 0; i < f->n; i++)
+		ct_gate_ask(f->batch[i], &f->argv[i], &args[i * CT_GATE_ARGS]);
+	if (ct_redis_eval(f->redis, f->arena, ct_script("gate"), f->n,
+		f->n * (1 + CT_GATE_ARGS), f->argv, &reply, &err) != CT_OK)
+		return NULL;
+	return ct_reply_n(reply) == (size_t)f->n + 1 ? reply : NULL;
 }
 
 static void
 run_batch(struct front *f)
 {
 	int64_t t0 = ct_mono_us();
-	int asked = ask_all(f);
-	int got = 0;
+	const struct redisReply *reply = ask_all(f);
+	struct ct_str epoch = ct_reply_str(ct_reply_at(reply, 0));
 
+	if (reply)
+		ct_metric_observe_us(f->app->trip, ct_mono_us() - t0);
 	for (int i = 0; i < f->n; i++) {
 		struct ct_req *r = f->batch[i];
-		const struct redisReply *reply = NULL;
-		struct ct_err err;
 
-		if (i < asked && got == i &&
-		    ct_redis_take(f->redis, r->a, &reply, &err) == CT_OK)
-			got++;
-		if (reply && ct_gate_cached(r, reply))
+		if (reply &&
+		    ct_gate_cached(r, epoch, ct_reply_at(reply, (size_t)i + 1)))
 			finish_here(r);
 		else
 			hand_over(f, r);
 	}
-	if (asked > 0)
-		ct_metric_observe_us(f->app->trip, ct_mono_us() - t0);
 	f->n = 0;
+	ct_arena_reset(f->arena);
 }
 
 /* ------------------------------------------------------------ events */
@@ -268,6 +274,7 @@ front_init(struct front *f, struct ct_app *app)
 
 	memset(f, 0, sizeof(*f));
 	f->app = app;
+	f->arena = ct_arena_create((size_t)4 << 20);
 	f->signal_fd = ct_signal_fd();
 	app->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (f->signal_fd < 0 || app->epoll_fd < 0 ||

@@ -1,84 +1,96 @@
--- Everything that the front loop asks Redis about one request.
+-- Everything that the front loop asks Redis about one batch of requests.
 --
--- KEYS[1]  session key, "" where the request shows no session
--- ARGV[1]  rate class: a word that separates the limits from each other
--- ARGV[2]  requests per minute, 0 = no limit
--- ARGV[3]  identity for the limit where there is no session (address digest)
--- ARGV[4]  tag of the cached answer, "" = this route has none
--- ARGV[5]  etag that the client holds, "" = none
+-- KEYS[i]  session key of request i, "" where it shows no session
+-- ARGV     five for each request:
+--   class   a word that separates the limits from each other
+--   limit   requests per minute, 0 = no limit
+--   who     identity for the limit where there is no session (address digest)
+--   tag     of the cached answer, "" = this route has none
+--   etag    that the client holds, "" = none
 --
--- Returns {verdict, remaining, reset_s, epoch, session, version, etag, body}
+-- Returns {epoch, answer 1, answer 2, ...}, each answer
+--   {verdict, remaining, reset_s, session, version, etag, body}
 --   verdict   L limited (reset_s = wait) | N no session known here
 --             M ask PostgreSQL | H the answer is body | S 304
 --   session   "account cat role", "" = none
---   version   of the cat, "" where no cat or no tag
+--   version   of the cat, absent where there is no cat or no tag
 --
--- What is written here can be lost, so none of it goes to the AOF: on a
+-- What is written here can be lost, so none of it goes to the AOF: after a
 -- restart limits begin anew and cached answers are made again.
 redis.set_repl(redis.REPL_NONE)
 
+local MINUTE = 60000000
+local t = redis.call('TIME')
+local now = t[1] * 1000000 + t[2]
 local epoch = redis.call('GET', 'ct:epoch') or '0'
-local session = ''
-local identity = ARGV[3]
-if KEYS[1] ~= '' then
-  local stored = redis.call('GET', KEYS[1])
-  if stored then
-    -- "-" stands for a session that has ended: nobody may put it back.
-    local at = string.find(stored, ' ', 1, true) or 1
-    if string.sub(stored, 1, at - 1) == epoch then
-      session = string.sub(stored, at + 1)
-      identity = string.sub(session, 1, 36)
-    end
+
+-- The session's text, and who it is for the limit. "-" in its place stands for
+-- a session that has ended: nobody may put it back.
+local function session_of(key)
+  local stored = key ~= '' and redis.call('GET', key)
+  local at = stored and string.find(stored, ' ', 1, true)
+  if at and string.sub(stored, 1, at - 1) == epoch then
+    return string.sub(stored, at + 1)
   end
+  return ''
 end
 
--- GCRA: one number per identity, the theoretical arrival time in ms * 1000.
-local limit = tonumber(ARGV[2])
-local remaining, reset = -1, 0
-if limit > 0 then
-  local t = redis.call('TIME')
-  local now = t[1] * 1000000 + t[2]
-  local step = 60000000 / limit
-  local key = 'ct:l:' .. ARGV[1] .. ':' .. identity
+-- GCRA: one number per identity, its theoretical arrival time.
+-- Returns remaining (nil: refused) and seconds.
+local function take(class, limit, who)
+  local step = MINUTE / limit
+  local key = 'ct:l:' .. class .. ':' .. who
   local tat = tonumber(redis.call('GET', key) or now)
   if tat < now then tat = now end
   local ahead = tat + step - now
-  if ahead > 60000000 then
-    return {'L', 0, math.ceil((ahead - 60000000) / 1000000), epoch, session}
+  if ahead > MINUTE then
+    return nil, math.ceil((ahead - MINUTE) / 1000000)
   end
-  redis.call('SET', key, string.format('%.0f', tat + step),
-             'PX', math.ceil(ahead / 1000) + 1)
-  remaining = math.floor((60000000 - ahead) / step)
-  reset = math.ceil(ahead / 1000000)
+  redis.call('SET', key, math.floor(tat + step), 'PX', math.ceil(ahead / 1000))
+  return math.floor((MINUTE - ahead) / step), math.ceil(ahead / 1000000)
 end
 
-if session == '' then
-  return {'N', remaining, reset, epoch, ''}
-end
-if ARGV[4] == '' then
-  return {'M', remaining, reset, epoch, session}
-end
-
-local cat = string.sub(session, 38, 73)
-local version = redis.call('GET', 'ct:v:' .. cat)
-if not version then
-  local t = redis.call('TIME')
-  version = string.format('%x%05x', t[1], t[2]) ..
-            string.format('%04x', redis.call('INCR', 'ct:vseq') % 65536)
+-- A version that never was before: readers make it, writes delete it.
+local function new_version(cat)
+  local seq = redis.call('INCR', 'ct:vseq') % 65536
+  local version = string.format('%x%05x%04x', t[1], t[2], seq)
   redis.call('SET', 'ct:v:' .. cat, version, 'EX', 86400)
-  return {'M', remaining, reset, epoch, session, version}
+  return version
 end
-local answer = redis.call('GET', 'ct:a:' .. cat .. ':' .. ARGV[4])
-if not answer then
-  return {'M', remaining, reset, epoch, session, version}
+
+local function answer(key, class, limit, who, tag, held)
+  local session = session_of(key)
+  local remaining, reset = -1, 0
+  if session ~= '' then who = string.sub(session, 1, 36) end
+  if limit > 0 then
+    remaining, reset = take(class, limit, who)
+    if not remaining then return {'L', 0, reset, session} end
+  end
+  if session == '' then return {'N', remaining, reset, ''} end
+  if tag == '' then return {'M', remaining, reset, session} end
+
+  local cat = string.sub(session, 38, 73)
+  local version = redis.call('GET', 'ct:v:' .. cat)
+  if not version then
+    return {'M', remaining, reset, session, new_version(cat)}
+  end
+  local stored = redis.call('GET', 'ct:a:' .. cat .. ':' .. tag)
+  local head = epoch .. ' ' .. version .. ' '
+  if not stored or string.sub(stored, 1, #head) ~= head then
+    return {'M', remaining, reset, session, version}
+  end
+  local etag = string.sub(stored, #head + 1, #head + 16)
+  if etag == held then
+    return {'S', remaining, reset, session, version, etag}
+  end
+  return {'H', remaining, reset, session, version, etag,
+          string.sub(stored, #head + 18)}
 end
-local head = epoch .. ' ' .. version .. ' '
-if string.sub(answer, 1, #head) ~= head then
-  return {'M', remaining, reset, epoch, session, version}
+
+local out = {epoch}
+for i = 1, #KEYS do
+  local a = 5 * (i - 1)
+  out[i + 1] = answer(KEYS[i], ARGV[a + 1], tonumber(ARGV[a + 2]), ARGV[a + 3],
+                      ARGV[a + 4], ARGV[a + 5])
 end
-local etag = string.sub(answer, #head + 1, #head + 16)
-if etag == ARGV[5] then
-  return {'S', remaining, reset, epoch, session, version, etag}
-end
-return {'H', remaining, reset, epoch, session, version, etag,
-        string.sub(answer, #head + 18)}
+return out

@@ -4,6 +4,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := all
 
 BUILD ?= build
+# One spelling of the directory, or make would not see that objects are stale.
+override BUILD := $(patsubst $(CURDIR)/%,%,$(abspath $(BUILD)))
 # V=1 shows the commands.
 Q := $(if $(filter 1,$(V)),,@)
 CC := gcc
@@ -79,7 +81,8 @@ $(BUILD)/gen/migrations.c: $(SQL) scripts/embed.sh
 # Unit tests: tests/unit/test_X.c, one program each, always under ASan+UBSan.
 UNIT := $(sort $(wildcard tests/unit/test_*.c))
 include tests/tests.mk
--include stack.mk bench.mk
+include stack.mk
+-include bench.mk
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | \

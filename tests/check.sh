@@ -1,0 +1,256 @@
+#!/bin/bash
+# Every ring of tests, on a throw-away stack of its own:
+#
+#   check.sh [--ring NAME]... [--asan] [--keep] [NAME...]
+#
+# --ring: only these of unit fcgi lint db job api interop golden fuzz
+# --asan: the programs of the stack are the ASan + UBSan build
+# --keep: leave logs and data behind (a failure does so anyway)
+# NAME:   only test programs whose path contains one of the names
+#
+# One line per program, then `N passed, N failed` alone on the last line.
+set -uo pipefail
+export LC_ALL=C.UTF-8
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root" || exit 2
+# A make that calls us must not hand its own flags down.
+unset MAKEFLAGS MFLAGS MAKELEVEL
+export BUILD=${BUILD:-build} ABUILD=${ABUILD:-build-asan} FBUILD=${FBUILD:-build-fuzz}
+limit_s=${TEST_LIMIT_S:-300}
+
+all_rings=(unit fcgi lint db job api interop golden fuzz)
+rings=() names=() keep=
+while [ $# -gt 0 ]; do
+  case $1 in
+  --ring)
+    rings+=("${2:?--ring takes a name}")
+    shift
+    ;;
+  --asan) export ASAN=1 BUILD=build-asan-bin ;;
+  --keep) keep=1 ;;
+  -*)
+    sed -n '2,11s/^# \{0,1\}//p' "$0" >&2
+    exit 2
+    ;;
+  *) names+=("$1") ;;
+  esac
+  shift
+done
+[ ${#rings[@]} -gt 0 ] || rings=("${all_rings[@]}")
+for r in "${rings[@]}"; do
+  [[ " ${all_rings[*]} " == *" $r "* ]] || {
+    echo "check: no ring $r; there are: ${all_rings[*]}" >&2
+    exit 2
+  }
+done
+
+work=$(mktemp -d /tmp/catetube-check.XXXXXX)
+out=$work/out
+mkdir "$out"
+# The stack's user must reach its own directory below.
+chmod 711 "$work"
+passed=0 failed=0 stack_up=
+
+finish() {
+  trap '' INT TERM
+  if [ $((passed + failed)) = 0 ]; then
+    echo "check: no test was run"
+    failed=1
+  fi
+  [ -z "$stack_up" ] || scripts/stack down >"$out/down.log" 2>&1
+  if [ -n "$keep" ] || [ $failed -gt 0 ]; then
+    echo "check: logs are in $work"
+  else
+    rm -rf "$work"
+  fi
+  echo "$passed passed, $failed failed"
+  [ $failed = 0 ]
+  exit
+}
+trap finish EXIT
+trap 'failed=$((failed + 1)); exit 1' INT TERM
+
+report() { # name, passed, failed, seconds, log
+  printf '%-34s %4d passed, %d failed  %6.1f s\n' "$1" "$2" "$3" "$4"
+  passed=$((passed + $2)) failed=$((failed + $3))
+  if [ "$3" -gt 0 ]; then
+    tail -n "${TAIL:-40}" "$5" | sed 's/^/    | /'
+  fi
+}
+
+# What a program's output says: cmocka's totals, lint's lines, or a last line
+# "N passed, N failed". "passed failed", or nothing.
+counts() {
+  awk '
+    /^\[  PASSED  \] [0-9]+ test/ { p += $4; seen = 1 }
+    /^\[  FAILED  \] [0-9]+ test/ { f += $4; seen = 1 }
+    /^ok / { p++; seen = 1 }
+    /^not ok / { f++; seen = 1 }
+    /^[0-9]+ passed, [0-9]+ failed$/ { p += $1; f += $3; seen = 1 }
+    END { if (seen) print p + 0, f + 0 }
+  ' "$1"
+}
+
+run() { # ring, name, command...
+  local name=$1/$2 log=$out/$1-$2.log begin=$EPOCHREALTIME rc p f
+  shift 2
+  timeout --kill-after=10 "$limit_s" "$@" >"$log" 2>&1 </dev/null
+  rc=$?
+  read -r p f < <(counts "$log") || p=0 f=0
+  # Killed, out of time, a sanitizer's finding, or no test at all.
+  if [ $rc != 0 ] && [ "$f" = 0 ]; then
+    echo "exit status $rc" >>"$log"
+    f=1
+  elif [ "$p" = 0 ] && [ "$f" = 0 ]; then
+    echo "it ran no test" >>"$log"
+    f=1
+  fi
+  report "$name" "$p" "$f" \
+    "$(awk -v a="$begin" -v b="$EPOCHREALTIME" 'BEGIN { print b - a }')" "$log"
+}
+
+wants() { # path
+  local n
+  [ ${#names[@]} -gt 0 ] || return 0
+  for n in "${names[@]}"; do
+    [[ $1 != *"$n"* ]] || return 0
+  done
+  return 1
+}
+
+has_ring() { [[ " ${rings[*]} " == *" $1 "* ]]; }
+
+# The programs of one ring, as lines "name<tab>kind<tab>path".
+programs() {
+  local f
+  for f in tests/"$1"/test_*.c tests/"$1"/test_*.py tests/"$1"/test_*.sh; do
+    [ -e "$f" ] && wants "$f" && printf '%s\n' "$f"
+  done
+  if [ "$1" = lint ]; then
+    for f in tests/lint/*.sh; do
+      [ "$f" != tests/lint/lib.sh ] && wants "$f" && printf '%s\n' "$f"
+    done
+  fi
+  return 0
+}
+
+build_all() {
+  local begin=$EPOCHREALTIME r f targets=()
+  for r in "${rings[@]}"; do
+    while read -r f; do
+      case $f in *.c) targets+=("$ABUILD/${f%.c}") ;; esac
+    done < <(programs "$r")
+  done
+  if [ ${#targets[@]} -gt 0 ]; then
+    env -u ASAN make -k -j"$(nproc)" "${targets[@]}" >"$out/build-tests.log" 2>&1
+  fi
+  if has_ring job || has_ring api || has_ring interop || has_ring golden ||
+    has_ring lint; then
+    make -j"$(nproc)" all >"$out/build.log" 2>&1 ||
+      report build 0 1 0 "$out/build.log"
+  fi
+  awk -v a="$begin" -v b="$EPOCHREALTIME" \
+    'BEGIN { printf "built in %.1f s\n", b - a }'
+}
+
+free_port() {
+  local p
+  for _ in $(seq 100); do
+    p=$((20000 + RANDOM % 12000))
+    (: <"/dev/tcp/127.0.0.1/$p") 2>/dev/null || {
+      echo $p
+      return
+    }
+  done
+}
+
+start_stack() {
+  case $stack_up in
+  yes) return 0 ;;
+  failed) return 1 ;;
+  esac
+  # Nothing of the caller's own stack or options may leak in.
+  local v
+  for v in $(compgen -e | grep -E '^(CATETUBE_|PG[A-Z]+$|DATABASE_URL|REDIS_)'); do
+    unset "$v"
+  done
+  export CATETUBE_VAR=$work/var CATETUBE_PORT
+  CATETUBE_PORT=$(free_port)
+  stack_up=yes
+  # What lives as long as a program is no leak.
+  [ "${ASAN:-}" != 1 ] || export ASAN_OPTIONS=detect_leaks=0
+  # The tests register an account each, all from one address.
+  CATETUBE_TEST_TASKS=1 CATETUBE_LIMIT_AUTH=0 \
+    CORS_ORIGINS=https://app.example.org timeout 600 scripts/stack up >"$out/up.log" 2>&1 || {
+    report stack 0 1 0 "$out/up.log"
+    stack_up=failed
+    return 1
+  }
+}
+
+# What goes before a command to run it with the environment in which a client
+# joins the stack.
+# shellcheck disable=SC2016 # for the inner shell
+join=(bash -c '
+  url=http://127.0.0.1:$CATETUBE_PORT env=$CATETUBE_VAR/env
+  unset CATETUBE_VAR CATETUBE_PORT
+  set -a; . "$env"; CATETUBE_TEST_URL=$url CATETUBE_FCGI=$BUILD/catetube-fcgi
+  exec "$@"' join)
+
+# The stack's Redis as Celery names it.
+celery_url() {
+  sed -nE "s/^REDIS_URL='unix:(.*)[?]db=(.*)'$/redis+socket:\1?virtual_host=\2/p" \
+    "$CATETUBE_VAR/env"
+}
+
+run_ring() {
+  local f name with=()
+  case $1 in
+  api | interop | golden)
+    [ -n "$(programs "$1")" ] || return 0
+    start_stack || return 0
+    with=("${join[@]}")
+    ;;
+  job)
+    [ "$BUILD" = build ] || with=(env CATETUBE_WORKER="$BUILD/catetube-worker")
+    ;;
+  fuzz)
+    replay_fuzz
+    return
+    ;;
+  esac
+  while read -r f; do
+    name=$(basename "${f%.*}")
+    case $f in
+    *.c) run "$1" "$name" "${with[@]}" "$ABUILD/${f%.c}" ;;
+    # Debian's own python3: the packages belong to it.
+    tests/interop/*.py)
+      run "$1" "$name" "${with[@]}" /usr/bin/python3 "$f" "$(celery_url)"
+      ;;
+    *.py) run "$1" "$name" "${with[@]}" /usr/bin/python3 "$f" ;;
+    *.sh) run "$1" "$name" "${with[@]}" bash "$f" ;;
+    esac
+  done < <(programs "$1")
+}
+
+# Each fuzzer once over its corpus and what it ever found.
+replay_fuzz() {
+  local f name
+  for f in tests/fuzz/fuzz_*.c; do
+    if [ ! -e "$f" ] || ! wants "$f"; then
+      continue
+    fi
+    name=$(basename "${f%.c}")
+    run fuzz "${name#fuzz_}" make --no-print-directory "replay-${name#fuzz_}"
+  done
+}
+
+scripts/deps.sh --test || {
+  failed=1
+  exit 1
+}
+build_all
+for r in "${rings[@]}"; do
+  run_ring "$r"
+done

@@ -1,0 +1,43 @@
+#!/bin/bash
+# What a table in the code offers is named in the documents: each option in
+# the README, each metric, task and route in the README or docs/. The sample
+# environment is what catetubectl prints.
+. "$(dirname "$0")/lib.sh"
+
+documents=(README.md)
+[ ! -d docs ] || documents+=(docs)
+
+# absent NAMES: those of standard input that no document holds as a word.
+absent() {
+  while read -r name; do
+    grep -rqF -- "$name" "$@" 2>/dev/null || echo "$name is not in $*"
+  done
+}
+
+tables() { # a table that yields no names means that this script is out of date
+  local out
+  out=$(cat)
+  [ -n "$out" ] && echo "$out" || echo "(no rows found by docs.sh)"
+}
+
+sed -nE 's/^CT_OPT\(([A-Z0-9_]+),.*/\1/p' common/options.def | tables |
+  absent README.md | verdict "docs: options"
+grep -oE '"catetube_[a-z_]+"' common/metrics.def | tr -d '"' | tables |
+  absent "${documents[@]}" | verdict "docs: metrics"
+{ grep -ohE '\{"[a-z]+\.[a-z_]+"' worker/tasks.c || true; } | tr -d '{"' |
+  grep -v '^test\.' | tables | absent "${documents[@]}" |
+  verdict "docs: tasks"
+# Paths are put together by macros: ask the preprocessor.
+gcc -E -P -I. fcgi/routes.c | tr '\n' ' ' |
+  grep -oE '\{CT_[A-Z]+, ("[^"]*" *)+' |
+  sed -E 's/^[^"]*"//; s/" *"//g; s/" *$//' | sort -u | tables |
+  absent "${documents[@]}" | verdict "docs: routes"
+
+ctl=${BUILD:-build}/catetubectl
+{
+  if [ -x "$ctl" ]; then
+    diff <("$ctl" config sample) systemd/catetube.env.sample 2>&1
+  else
+    echo "$ctl is not built"
+  fi
+} | verdict "docs: sample environment (make samples)"

@@ -187,11 +187,12 @@ ct_email_ok(struct ct_str email)
 	return dot && dot > at + 1 && email.p + email.n - dot > 2;
 }
 
-/* The only reference that a profile can break is the zone's. */
+/* A zone that is in no list, or that PostgreSQL cannot even read. */
 static enum ct_rc
 zone_fault(struct ct_err *err)
 {
-	if (err->rc != CT_INVALID || !strstr(err->detail, "timezone"))
+	if (err->rc != CT_INVALID || (!strstr(err->detail, "timezone") &&
+					 !strstr(err->detail, "time zone")))
 		return err->rc;
 	ct_err_clear(err);
 	return ct_fail_field(err, "timezone",

@@ -156,9 +156,8 @@ ct_tracker_history(struct ct_pg *pg, struct ct_arena *a,
 }
 
 enum ct_rc
-ct_cat_refused(struct ct_pg *pg, struct ct_arena *a,
-    const struct ct_uuid *account, const struct ct_uuid *cat,
-    struct ct_err *err)
+ct_cat_role(struct ct_pg *pg, struct ct_arena *a, const struct ct_uuid *account,
+    const struct ct_uuid *cat, int64_t *role, struct ct_err *err)
 {
 	struct ct_params p;
 	const struct ct_res *r;
@@ -168,6 +167,19 @@ ct_cat_refused(struct ct_pg *pg, struct ct_arena *a,
 		return err->rc;
 	if (ct_res_rows(r) == 0)
 		return no_cat(err);
+	*role = ct_res_i64(r, 0, 0);
+	return CT_OK;
+}
+
+enum ct_rc
+ct_cat_refused(struct ct_pg *pg, struct ct_arena *a,
+    const struct ct_uuid *account, const struct ct_uuid *cat,
+    struct ct_err *err)
+{
+	int64_t role;
+
+	if (ct_cat_role(pg, a, account, cat, &role, err) != CT_OK)
+		return err->rc;
 	return ct_fail(err, CT_FORBIDDEN, NULL,
 	    "Your role on this cat does not allow that.");
 }
@@ -196,12 +208,13 @@ ct_tracker_reset(struct ct_pg *pg, struct ct_arena *a,
 {
 	struct ct_params p;
 	const struct ct_res *r;
+	int64_t role;
 
-	key(&p, a, account, cat);
-	if (ct_pg_run(pg, &role_of, &p, a, &r, err) != CT_OK)
+	if (ct_cat_role(pg, a, account, cat, &role, err) != CT_OK)
 		return err->rc;
-	if (ct_res_rows(r) == 0 || ct_res_i64(r, 0, 0) < CT_CAREGIVER)
+	if (role < CT_CAREGIVER)
 		return ct_cat_refused(pg, a, account, cat, err);
+	key(&p, a, account, cat);
 	if (ct_pg_run(pg, &reset, &p, a, &r, err) != CT_OK)
 		return err->rc;
 	*n = ct_res_i64(r, 0, 0);

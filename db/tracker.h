@@ -47,6 +47,10 @@ enum ct_rc ct_tracker_reset(struct ct_pg *pg, struct ct_arena *a,
     const struct ct_uuid *account, const struct ct_uuid *cat, int64_t *n,
     struct ct_err *err) CT_MUSTCHECK;
 
+/* CT_NOTFOUND: no such cat, or the account is no member. */
+enum ct_rc ct_cat_role(struct ct_pg *pg, struct ct_arena *a,
+    const struct ct_uuid *account, const struct ct_uuid *cat, int64_t *role,
+    struct ct_err *err) CT_MUSTCHECK;
 /*
  * Why a write about the cat touched nothing: CT_NOTFOUND where the account is
  * no member of it, CT_FORBIDDEN where its role is too low.

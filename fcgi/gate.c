@@ -149,6 +149,22 @@ held_etag(const struct ct_req *r)
 	return tag.n == 16 ? tag : CT_STR("");
 }
 
+/* Any of the tags that the client holds, weak or not; "*" is every one. */
+static bool
+holds(const struct ct_req *r, struct ct_str etag)
+{
+	struct ct_str rest = r->if_none_match;
+
+	if (ct_str_is(ct_str_trim(rest), "*"))
+		return true;
+	while (rest.p) {
+		ct_str_split(&rest, '"');
+		if (rest.p && ct_str_eq(ct_str_split(&rest, '"'), etag))
+			return true;
+	}
+	return false;
+}
+
 static void
 digest_address(struct ct_req *r)
 {
@@ -209,12 +225,18 @@ verdict_of(struct ct_str v)
 	return CT_V_NONE;
 }
 
+static enum ct_rc
+limited(struct ct_req *r, struct ct_err *err)
+{
+	ct_metric_add(r->app->limited, 1);
+	return ct_fail(err, CT_LIMITED, NULL,
+	    "Too many requests; please wait %lld s.", (long long)r->reset_s);
+}
+
 static bool
 answer_limited(struct ct_req *r)
 {
-	ct_fail(&r->err, CT_LIMITED, NULL,
-	    "Too many requests; please wait %lld s.", (long long)r->reset_s);
-	ct_metric_add(r->app->limited, 1);
+	limited(r, &r->err);
 	ct_resp_error(r, &r->err);
 	return true;
 }
@@ -233,7 +255,7 @@ answer_cached(struct ct_req *r, const struct redisReply *p)
 	struct ct_buf *out;
 
 	r->etag = ct_str_dup(r->a, ct_reply_str(ct_reply_at(p, 5)));
-	if (r->verdict == CT_V_SAME) {
+	if (r->verdict == CT_V_SAME || holds(r, r->etag)) {
 		ct_resp_raw(r, 304, "");
 		ct_metric_add(r->app->not_modified, 1);
 		return true;
@@ -310,7 +332,7 @@ find_session(struct ct_req *r, struct ct_err *err)
 	return CT_OK;
 }
 
-/* Redis counted nothing: this process does, so that nothing is unbounded. */
+/* Redis counts nothing: this process does, so that nothing is unbounded. */
 static enum ct_rc
 local_limit(struct ct_req *r, struct ct_err *err)
 {
@@ -318,7 +340,7 @@ local_limit(struct ct_req *r, struct ct_err *err)
 	struct ct_str who;
 
 	r->limit = ct_class_limit(r->app->conf, r->route->class);
-	if (r->verdict != CT_V_NONE || r->limit == 0)
+	if (r->limit == 0)
 		return CT_OK;
 	digest_address(r);
 	who = r->signed_in ? ct_str_of(ct_uuid_format(&r->account, id))
@@ -326,22 +348,63 @@ local_limit(struct ct_req *r, struct ct_err *err)
 	if (ct_limiter_take(ct_class_name(r->route->class), who, r->limit,
 		ct_mono_us(), &r->remaining, &r->reset_s))
 		return CT_OK;
-	ct_metric_add(r->app->limited, 1);
-	return ct_fail(err, CT_LIMITED, NULL,
-	    "Too many requests; please wait %lld s.", (long long)r->reset_s);
+	return limited(r, err);
+}
+
+/*
+ * Charge what the batch could not: the account of a session that PostgreSQL
+ * knew, or the address of one that nobody knows.
+ */
+static enum ct_rc
+charge(struct ct_req *r, struct ct_err *err)
+{
+	struct ct_str argv[1 + CT_GATE_ARGS];
+	const struct redisReply *reply, *p;
+	struct ct_err away;
+
+	ct_gate_ask(r, &argv[0], &argv[1]);
+	if (!r->signed_in)
+		argv[0] = CT_STR("");
+	if (ct_cache_owes() ||
+	    ct_redis_eval(r->cache, r->a, ct_script("gate"), 1,
+		1 + CT_GATE_ARGS, argv, &reply, &away) != CT_OK)
+		return local_limit(r, err);
+	p = ct_reply_at(reply, 1);
+	r->remaining = ct_reply_i64(ct_reply_at(p, 1));
+	r->reset_s = ct_reply_i64(ct_reply_at(p, 2));
+	if (verdict_of(ct_reply_str(ct_reply_at(p, 0))) == CT_V_LIMITED)
+		return limited(r, err);
+	r->epoch = ct_reply_str(ct_reply_at(reply, 0));
+	r->version = ct_reply_str(ct_reply_at(p, 4));
+	return CT_OK;
+}
+
+/* Who is it, and may they ask once more. */
+static enum ct_rc
+identify(struct ct_req *r, struct ct_err *err)
+{
+	struct ct_err none;
+
+	if (r->signed_in || r->route->auth == CT_A_OPEN ||
+	    r->route->auth == CT_A_LOCAL)
+		return r->verdict == CT_V_NONE ? local_limit(r, err) : CT_OK;
+	if (find_session(r, &none) == CT_OK)
+		return charge(r, err);
+	if (none.rc == CT_UNAUTH && charge(r, err) != CT_OK)
+		return err->rc;
+	*err = none;
+	return err->rc;
 }
 
 static enum ct_rc
 admit(struct ct_req *r, struct ct_err *err)
 {
-	if (r->route->auth == CT_A_SESSION || r->route->auth == CT_A_ADMIN) {
-		if (!r->signed_in && find_session(r, err) != CT_OK)
-			return err->rc;
-	}
+	if (identify(r, err) != CT_OK)
+		return err->rc;
 	if (r->route->auth == CT_A_ADMIN && !r->is_admin)
 		return ct_fail(
 		    err, CT_FORBIDDEN, "admin", "Admin access required");
-	return local_limit(r, err);
+	return CT_OK;
 }
 
 /* The key of this request: the header, or the id that the client chose. */
@@ -439,7 +502,7 @@ finish_get(struct ct_req *r)
 	    r->epoch.n > 0 && r->cache_ttl_s > 0)
 		ct_cache_put_answer(r->cache, &r->cat, r->route->tag, r->epoch,
 		    r->version, r->etag, ct_buf_str(&r->out), r->cache_ttl_s);
-	if (ct_str_eq(held_etag(r), r->etag))
+	if (holds(r, r->etag))
 		ct_resp_raw(r, 304, "");
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "care/intake.h"
+#include "db/tracker.h"
 #include "fcgi/resp.h"
 
 #define PER_PAGE_MAX 100
@@ -148,7 +149,7 @@ ct_entry_list_h(struct ct_req *r, const struct ct_entry_kind *k, bool bare,
 {
 	struct list_query q;
 	struct ct_entry_filter f;
-	int64_t page, per_page, total;
+	int64_t page, per_page, total, role;
 	struct ct_jw *w;
 	void *rows;
 	int n;
@@ -162,6 +163,9 @@ ct_entry_list_h(struct ct_req *r, const struct ct_entry_kind *k, bool bare,
 	f.offset = (page - 1) * per_page;
 	if (ct_entry_list(r->pg, r->a, k, &r->account, &f, &rows, &n, &total,
 		err) != CT_OK)
+		return err->rc;
+	if (n == 0 &&
+	    ct_cat_role(r->pg, r->a, &r->account, &f.cat, &role, err) != CT_OK)
 		return err->rc;
 	w = ct_resp_json(r, 200);
 	if (bare) {

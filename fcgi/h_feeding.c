@@ -106,32 +106,42 @@ add(struct ct_req *r, struct ct_feeding_added *out, struct ct_err *err)
 	return out->stopped ? stopped(r, out, err) : CT_OK;
 }
 
+/* {message, previous_remaining if it is >= 0, data, tracker, warnings} */
+static void
+answer(struct ct_req *r, const char *text, int64_t previous_ul,
+    const struct ct_feeding_added *a)
+{
+	struct ct_jw *w = ct_resp_json(r, 201);
+
+	ct_jw_obj(w);
+	ct_jw_key(w, "message");
+	ct_jw_cstr(w, text);
+	if (previous_ul >= 0) {
+		ct_jw_key(w, "previous_remaining");
+		ct_jw_milli(w, previous_ul);
+	}
+	ct_jw_key(w, "data");
+	ct_entry_write(&ct_feeding_kind, &a->feeding, w);
+	ct_jw_key(w, "tracker");
+	ct_tracker_write(&a->day, ct_now_us(), w);
+	ct_jw_key(w, "warnings");
+	write_warnings(r, a, w);
+	ct_jw_end(w);
+}
+
 CT_HANDLER(h_feeding_add)
 {
 	struct ct_feeding_added a;
-	struct ct_jw *w;
 
 	if (add(r, &a, err) != CT_OK)
 		return err->rc;
-	w = ct_resp_json(r, 201);
-	ct_jw_obj(w);
-	ct_jw_key(w, "message");
-	ct_jw_cstr(w, "Feeding logged successfully");
-	ct_jw_key(w, "data");
-	ct_entry_write(&ct_feeding_kind, &a.feeding, w);
-	ct_jw_key(w, "tracker");
-	ct_tracker_write(&a.day, ct_now_us(), w);
-	ct_jw_key(w, "warnings");
-	write_warnings(r, &a, w);
-	ct_jw_end(w);
+	answer(r, "Feeding logged successfully", -1, &a);
 	return CT_OK;
 }
 
 CT_HANDLER(h_tracker_add_feeding)
 {
 	struct ct_feeding_added a;
-	struct ct_intake before;
-	struct ct_jw *w;
 	int64_t fed;
 
 	if (add(r, &a, err) != CT_OK)
@@ -139,18 +149,8 @@ CT_HANDLER(h_tracker_add_feeding)
 	fed = a.day.fed_ul;
 	if (a.feeding.e.care_day == a.day.day)
 		fed -= a.feeding.amount_ul;
-	before = ct_intake_of(a.day.target_ul, fed);
-	w = ct_resp_json(r, 201);
-	ct_jw_obj(w);
-	ct_jw_key(w, "message");
-	ct_jw_cstr(w, "Feeding added");
-	ct_jw_key(w, "previous_remaining");
-	ct_jw_milli(w, before.remaining_ul);
-	ct_jw_key(w, "tracker");
-	ct_tracker_write(&a.day, ct_now_us(), w);
-	ct_jw_key(w, "warnings");
-	write_warnings(r, &a, w);
-	ct_jw_end(w);
+	answer(r, "Feeding added",
+	    ct_intake_of(a.day.target_ul, fed).remaining_ul, &a);
 	return CT_OK;
 }
 

@@ -105,6 +105,9 @@ CT_HANDLER(h_health)
 	check(w, "cache", cache);
 	check(w, "queue", queue);
 	check(w, "storage", storage);
+	/* Nothing outside this host is used yet. */
+	ct_jw_key(w, "external");
+	ct_jw_cstr(w, "none");
 	ct_jw_end(w);
 	ct_jw_end(w);
 	if (!works)

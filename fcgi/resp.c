@@ -215,7 +215,9 @@ ct_resp_cookie(struct ct_req *r, struct ct_str token, int64_t max_age_s)
 	"Referrer-Policy: no-referrer\r\n"                                     \
 	"Content-Security-Policy: default-src 'none'; "                        \
 	"frame-ancestors 'none'\r\n"                                           \
-	"Cross-Origin-Resource-Policy: same-origin\r\n"
+	"Cross-Origin-Opener-Policy: same-origin\r\n"                          \
+	"Cross-Origin-Resource-Policy: same-origin\r\n"                        \
+	"Permissions-Policy: camera=(), geolocation=(), microphone=()\r\n"
 #define HSTS                                                                   \
 	"Strict-Transport-Security: max-age=63072000; includeSubDomains\r\n"
 

@@ -1,8 +1,10 @@
 # Test programs: tests/RING/test_X.c against the base floors, ASan + UBSan.
 ABUILD ?= build-asan
+override ABUILD := $(patsubst $(CURDIR)/%,%,$(abspath $(ABUILD)))
 ASAN_BASE = $(patsubst %.c,$(ABUILD)/%.o,$(COMMON_SRC) $(CARE_SRC) $(DB_SRC)) \
   $(ABUILD)/gen/scripts.o $(ABUILD)/gen/migrations.o
 TEST_SUPPORT = $(patsubst %.c,$(ABUILD)/%.o,$(wildcard tests/support/*.c))
+ASAN_FCGI = $(patsubst %.c,$(ABUILD)/%.o,$(filter-out fcgi/main.c,$(FCGI_SRC)))
 ASAN_CFLAGS = $(WARN) $(SAN) -I. -I$(ABUILD) \
   -isystem /usr/include/postgresql -pthread
 
@@ -23,5 +25,16 @@ $(ABUILD)/gen/migrations.c: $(SQL) scripts/embed.sh
 $(ABUILD)/tests/%: $(ABUILD)/tests/%.o $(TEST_SUPPORT) $(ASAN_BASE)
 	@echo "  LD $@"
 	$(Q)$(CC) $(SAN) -o $@ $(filter %.o,$^) -lcmocka $(LIBS)
+
+# tests/fcgi/test_X.c also has the responders' floor, all but its main.
+$(ABUILD)/tests/fcgi/%: $(ABUILD)/tests/fcgi/%.o $(TEST_SUPPORT) $(ASAN_FCGI) \
+  $(ASAN_BASE)
+	@echo "  LD $@"
+	$(Q)$(CC) $(SAN) -o $@ $(filter %.o,$^) -lcmocka $(LIBS)
+
+# These fuzzers have it too; the rule that links them is with the others.
+FBUILD ?= build-fuzz
+$(addprefix $(FBUILD)/fuzz_,query cookie route record): \
+  $(patsubst %.c,$(FBUILD)/%.o,$(filter-out fcgi/main.c,$(FCGI_SRC)))
 
 -include $(shell find $(ABUILD) -name '*.d' 2>/dev/null)

@@ -10,8 +10,9 @@
 --
 -- Returns {epoch, answer 1, answer 2, ...}, each answer
 --   {verdict, remaining, reset_s, session, version, etag, body}
---   verdict   L limited (reset_s = wait) | N no session known here
---             M ask PostgreSQL | H the answer is body | S 304
+--   verdict   L limited (reset_s = wait) | N no session known here (one that
+--             was shown is not charged yet: nobody may use up what belongs to
+--             others behind the same address) | M ask PostgreSQL | H the answer is body | S 304
 --   session   "account cat role", "" = none
 --   version   of the cat, absent where there is no cat or no tag
 --
@@ -61,7 +62,11 @@ end
 local function answer(key, class, limit, who, tag, held)
   local session = session_of(key)
   local remaining, reset = -1, 0
-  if session ~= '' then who = string.sub(session, 1, 36) end
+  if session ~= '' then
+    who = string.sub(session, 1, 36)
+  elseif key ~= '' then
+    return {'N', remaining, reset, ''}
+  end
   if limit > 0 then
     remaining, reset = take(class, limit, who)
     if not remaining then return {'L', 0, reset, session} end

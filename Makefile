@@ -9,7 +9,8 @@ override BUILD := $(patsubst $(CURDIR)/%,%,$(abspath $(BUILD)))
 # V=1 shows the commands.
 Q := $(if $(filter 1,$(V)),,@)
 CC := gcc
-VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+# RELEASE=1 is the build that is installed.
+VERSION := $(shell git describe --tags --always 2>/dev/null || echo dev)
 
 WARN := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wconversion -Wvla \
   -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wformat=2 \
@@ -76,6 +77,14 @@ $(BUILD)/gen/migrations.c: $(SQL) scripts/embed.sh
 	@mkdir -p $(@D)
 	$(Q)scripts/embed.sh sql $(SQL) >$@
 
+# Rewritten only when the version is another one.
+%/gen/version.h: FORCE
+	@mkdir -p $(@D)
+	@echo '#define CT_VERSION "$(VERSION)"' >$@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+FORCE:
+$(BUILD)/fcgi/main.o $(BUILD)/fcgi/h_ops.o: $(BUILD)/gen/version.h
+
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
 # Unit tests: tests/unit/test_X.c, one program each, always under ASan+UBSan.
@@ -91,4 +100,4 @@ help: ## list the targets
 clean: ## remove what was built (the stack's data stay)
 	rm -rf build build-asan build-fuzz
 
-.PHONY: all help clean
+.PHONY: all help clean FORCE

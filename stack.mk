@@ -17,8 +17,10 @@ asan: ## the same with the programs under ASan + UBSan
 	@tests/check.sh --asan
 lint: all ## the lint ring alone
 	@tests/check.sh --ring lint
+bench: all ## measure the limits and ours in one run (makes var-bench/)
+	@python3 tests/bench/run.py
 fmt: ## clang-format all C
-	clang-format -i $(ALL_C)
+	@clang-format -i $(ALL_C)
 samples: $(BUILD)/catetubectl ## write what is generated and committed
 	$< config sample >systemd/catetube.env.sample
 

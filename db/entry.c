@@ -78,22 +78,15 @@ filter_params(struct ct_params *p, struct ct_arena *a,
 	ct_p_time(p, f->to_us);
 }
 
-/*
- * How many there are in all. A page that is not full tells it without asking;
- * only a full page, or one past the end, has to count.
- */
+/* Every row tells how many there are in all; no row, and they are counted. */
 static enum ct_rc
 count_all(struct ct_pg *pg, struct ct_arena *a, const struct ct_entry_kind *k,
-    const struct ct_uuid *account, const struct ct_entry_filter *f, int n,
+    const struct ct_uuid *account, const struct ct_entry_filter *f,
     int64_t *total, struct ct_err *err)
 {
 	struct ct_params p;
 	const struct ct_res *r;
 
-	if (n < f->limit && (n > 0 || f->offset == 0)) {
-		*total = f->offset + n;
-		return CT_OK;
-	}
 	filter_params(&p, a, account, f);
 	if (ct_pg_run(pg, k->count, &p, a, &r, err) != CT_OK)
 		return err->rc;
@@ -121,7 +114,10 @@ ct_entry_list(struct ct_pg *pg, struct ct_arena *a,
 	for (int i = 0; i < *n; i++)
 		ct_res_get(r, i, k->fields, rows + (size_t)i * k->size);
 	*out = rows;
-	return count_all(pg, a, k, account, f, *n, total, err);
+	if (*n == 0)
+		return count_all(pg, a, k, account, f, total, err);
+	*total = ct_res_i64(r, 0, ct_res_col(r, "total"));
+	return CT_OK;
 }
 
 /* Run a change; no row back means that somebody else was first. */

@@ -1,8 +1,8 @@
 /*
  * Care entries: what feeding, medication and every later noun of that kind
  * share. An entry kind is one struct that begins with struct ct_entry, one
- * field table, and six statements with the same parameters; create, list, get,
- * change, remove and restore are written once, here.
+ * field table, and seven statements with the same parameters; create, list,
+ * get, change, remove and restore are written once, here.
  *
  * All statements are OWNED: they join cat_member on the asking account, so an
  * entry of a cat that is not the caller's does not exist for them.

@@ -29,8 +29,10 @@
 
 /* account, cat, from day, to day, from, to, limit, offset */
 #define ENTRY_LIST(T, COLS)                                                    \
-	"select " ENTRY_HEAD COLS ENTRY_FROM(T) ENTRY_WHERE                    \
+	"select " ENTRY_HEAD COLS ", (select count(*) from " T                 \
+	" e" ENTRY_WHERE ") as total" ENTRY_FROM(T) ENTRY_WHERE                \
 	    " order by e.given_at desc, e.id desc limit $7 offset $8"
+/* The same filters: how many, where the page asked for lies past the end. */
 #define ENTRY_COUNT(T)                                                         \
 	"select count(*) as total from " T " e"                                \
 	" join cat_member m on m.cat_id = e.cat_id"                            \

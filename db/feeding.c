@@ -73,7 +73,8 @@ static const struct ct_fields feeding_fields =
  */
 static const struct ct_stmt add = {"feeding_add", CT_OWNED, CT_WRITE,
     "uuiuztiiiibbttb", &feeding_fields,
-    "with c as materialized (select c.*, m.role from cat c"
+    "with c as materialized (select c.*, m.role,"
+    " ct_care_day(now(), c.timezone, c.day_start) as today from cat c"
     " join cat_member m on m.cat_id = c.id and m.account_id = $1"
     " where c.id = $2 and m.role >= $3),"
     " near as (select f.given_at, f.amount_ul,"
@@ -86,11 +87,11 @@ static const struct ct_stmt add = {"feeding_add", CT_OWNED, CT_WRITE,
     " e as (insert into feeding (cat_id, id, given_at, care_day, notes,"
     " amount_ul, planned_ul, flush_before_ul, flush_after_ul,"
     " flushed_before, flushed_after, route, outcome, by_account)"
-    " select c.id, $4, coalesce($5, now()), ct_care_day("
-    "coalesce($5, now()), c.timezone, c.day_start), $6, $7, $8, $9, $10,"
-    " $11, $12, $13, $14, $1 from c"
+    " select c.id, $4, coalesce($5, now()), case when $5 is null"
+    " then c.today else ct_care_day($5, c.timezone, c.day_start) end,"
+    " $6, $7, $8, $9, $10, $11, $12, $13, $14, $1 from c"
     " where not ($15 and exists (select from near)) returning *)"
-    " select m.role as my_role, e.id is null as stopped,"
+    " select c.role as my_role, e.id is null as stopped,"
     " $2 as cat_id, $4 as id, coalesce(e.given_at, now()) as given_at,"
     " coalesce(e.care_day, d.day) as care_day, $6 as notes,"
     " $1 as by_account, b.first_name as by_name,"
@@ -102,9 +103,9 @@ static const struct ct_stmt add = {"feeding_add", CT_OWNED, CT_WRITE,
     " $12 as flushed_after, $13 as route, $14 as outcome,"
     " near.given_at as near_at, near.amount_ul as near_ul,"
     " near.name as near_by, " TRACKER_COLS
-    " from c join cat_member m on m.cat_id = c.id and m.account_id = $1"
+    " from c cross join lateral (select c.today as day) d"
     " join account b on b.id = $1"
-    " left join e on true left join near on true" TRACKER_TODAY TRACKER_FROM};
+    " left join e on true left join near on true" TRACKER_FROM};
 
 static const struct ct_stmt get = {"feeding_get", CT_OWNED, CT_READ, "uub",
     &feeding_fields, ENTRY_GET(T, COLS)};

@@ -77,7 +77,7 @@ compare(struct state *s, struct ct_err *err)
 		while (i < ct_migrations_n && ct_migrations[i].number != number)
 			i++;
 		if (i == ct_migrations_n)
-			return ct_fail(err, CT_CONFLICT, "newer_schema",
+			return ct_fail(err, CT_CONFLICT, CT_NEWER_SCHEMA,
 			    "the database has %.*s, which this program does "
 			    "not know: install the newer version",
 			    CT_STR_FMT(ct_res_str(r, row, 1)));

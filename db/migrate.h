@@ -8,6 +8,9 @@
 
 #include "db/pg.h"
 
+/* The code of the error that says so: older programs go on serving. */
+#define CT_NEWER_SCHEMA "newer_schema"
+
 struct ct_migration {
 	int number;
 	const char *name; /* "0001_base.sql" */

@@ -5,7 +5,7 @@
  * Every SQL statement is a named row (struct ct_stmt), prepared once per
  * connection at its first use, with binary parameters and results. Every wait
  * has a client-side deadline (statement_timeout does nothing for a frozen
- * server): past it the statement is cancelled, the connection closed, and the
+ * server): past it the connection is closed, and the
  * caller gets CT_RETRY. A broken connection is made anew at the next call,
  * with jittered back-off. One thread per connection.
  */

@@ -14,6 +14,16 @@
 
 #define CT_ROUTES_MAX 128
 
+/* Rate classes of routes. */
+enum ct_class {
+	CT_C_NONE,
+	CT_C_READ,
+	CT_C_LOG,
+	CT_C_REPORT,
+	CT_C_AUTH,
+	CT_C_COUNT
+};
+
 struct ct_route_cells {
 	struct ct_cell *by_class[6]; /* [2] 2xx … [5] 5xx; [1]: 304 */
 	struct ct_cell *seconds;
@@ -32,7 +42,8 @@ struct ct_app {
 	char no_hash[128]; /* hash of nothing, verified for unknown accounts
 			      so that they take as long as known ones */
 	struct ct_route_cells cells[CT_ROUTES_MAX + 1]; /* last: no route */
-	struct ct_cell *hits, *not_modified, *misses, *limited, *trip;
+	struct ct_cell *hits, *not_modified, *misses, *trip;
+	struct ct_cell *limited[CT_C_COUNT];
 	struct ct_cell *login_ok, *login_bad, *login_wait;
 };
 

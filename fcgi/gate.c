@@ -228,7 +228,7 @@ verdict_of(struct ct_str v)
 static enum ct_rc
 limited(struct ct_req *r, struct ct_err *err)
 {
-	ct_metric_add(r->app->limited, 1);
+	ct_metric_add(r->app->limited[r->route->class], 1);
 	return ct_fail(err, CT_LIMITED, NULL,
 	    "Too many requests; please wait %lld s.", (long long)r->reset_s);
 }

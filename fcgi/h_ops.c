@@ -1,13 +1,11 @@
 /* Operations: what it is, whether it works, how it does. */
+#include <string.h>
 #include <unistd.h>
 
 #include "db/migrate.h"
 #include "fcgi/handlers.h"
 #include "fcgi/resp.h"
-
-#ifndef CT_VERSION
-#define CT_VERSION "dev"
-#endif
+#include "gen/version.h"
 
 CT_HANDLER(h_root)
 {
@@ -85,7 +83,8 @@ check(struct ct_jw *w, const char *name, bool ok)
 CT_HANDLER(h_health)
 {
 	struct ct_err why;
-	bool database = ct_migrate_check(r->pg, &why) == CT_OK;
+	bool database = ct_migrate_check(r->pg, &why) == CT_OK ||
+			strcmp(why.code, CT_NEWER_SCHEMA) == 0;
 	bool storage = access(r->app->conf->files_dir, W_OK) == 0;
 	bool queue = redis_answers(r, r->redis);
 	bool cache = r->cache == r->redis ? queue : redis_answers(r, r->cache);

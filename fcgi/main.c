@@ -13,10 +13,7 @@
 #include "db/migrate.h"
 #include "fcgi/loop.h"
 #include "fcgi/route.h"
-
-#ifndef CT_VERSION
-#define CT_VERSION "dev"
-#endif
+#include "gen/version.h"
 
 static void
 usage(FILE *out)
@@ -74,7 +71,13 @@ metric_cells(struct ct_app *app)
 	app->not_modified =
 	    ct_metric(CT_M_CACHE_HITS, "result=\"not_modified\"");
 	app->misses = ct_metric(CT_M_CACHE_HITS, "result=\"miss\"");
-	app->limited = ct_metric(CT_M_LIMITED, "");
+	for (int i = 0; i < CT_C_COUNT; i++) {
+		char labels[CT_METRIC_LABELS];
+
+		snprintf(labels, sizeof(labels), "class=\"%s\"",
+		    ct_class_name((enum ct_class)i));
+		app->limited[i] = ct_metric(CT_M_LIMITED, labels);
+	}
 	app->trip = ct_metric(CT_M_GATE_BATCH, "");
 	app->login_ok = ct_metric(CT_M_AUTH, "result=\"ok\"");
 	app->login_bad = ct_metric(CT_M_AUTH, "result=\"refused\"");
@@ -185,10 +188,12 @@ start(const char *file, bool check_only)
 	if (ct_serve_check(&err) != CT_OK)
 		return fail("start-up check", &err);
 	if (check_database(&conf, &err) != CT_OK) {
-		/* Away is no reason not to start; not fitting is. */
-		if (check_only || err.rc != CT_RETRY)
+		/* Away is no reason not to start, nor is a schema that a newer
+		 * program has extended; not fitting is. */
+		if (check_only || (err.rc != CT_RETRY &&
+				      strcmp(err.code, CT_NEWER_SCHEMA) != 0))
 			return fail("database", &err);
-		ct_log(CT_WARN, "db", "not reachable yet: %s", err.detail);
+		ct_log(CT_WARN, "db", "%s %s", err.msg, err.detail);
 	}
 	if (check_only)
 		return 0;

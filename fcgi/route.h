@@ -13,7 +13,6 @@ enum ct_auth {
 	CT_A_ADMIN,   /* an account with the admin role */
 	CT_A_LOCAL    /* addresses of CATETUBE_METRICS_ALLOW */
 };
-enum ct_class { CT_C_NONE, CT_C_READ, CT_C_LOG, CT_C_REPORT, CT_C_AUTH };
 enum ct_route_flags {
 	CT_R_SLOW = 1 << 0, /* hashes a password: its own bounded thread */
 	CT_R_IDEM = 1 << 1, /* takes an idempotency key */

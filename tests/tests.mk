@@ -37,4 +37,7 @@ FBUILD ?= build-fuzz
 $(addprefix $(FBUILD)/fuzz_,query cookie route record): \
   $(patsubst %.c,$(FBUILD)/%.o,$(filter-out fcgi/main.c,$(FCGI_SRC)))
 
+$(ABUILD)/fcgi/h_ops.o: $(ABUILD)/gen/version.h
+$(FBUILD)/fcgi/h_ops.o: $(FBUILD)/gen/version.h
+
 -include $(shell find $(ABUILD) -name '*.d' 2>/dev/null)

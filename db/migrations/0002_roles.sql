@@ -15,6 +15,7 @@ begin
   if exists (select from pg_roles where rolname = 'catetube_backup') then
     grant usage on schema public to catetube_backup;
     grant select on all tables in schema public to catetube_backup;
+    grant select on all sequences in schema public to catetube_backup;
     alter default privileges in schema public
       grant select on tables to catetube_backup;
   end if;

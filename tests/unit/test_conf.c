@@ -182,7 +182,7 @@ static void
 test_bad_values(void **state CT_UNUSED)
 {
 	static const char batch[] = "CATETUBE_BATCH must be a whole number "
-				    "from 1 to 256 requests, not \"%s\"";
+				    "from 1 to 128 requests, not \"%s\"";
 	static const char *const numbers[] = {
 	    "0", "257", "", "abc", "1x", "1.", " 1", "99999999999999999999"};
 	char msg[200];
@@ -192,7 +192,7 @@ test_bad_values(void **state CT_UNUSED)
 		env_refused("CATETUBE_BATCH", numbers[i], msg);
 	}
 	env_taken("CATETUBE_BATCH", "1");
-	env_taken("CATETUBE_BATCH", "256");
+	env_taken("CATETUBE_BATCH", "128");
 	env_refused(
 	    "CATETUBE_TEST_TASKS", "yes", "CATETUBE_TEST_TASKS must be 0 or 1");
 	env_refused(

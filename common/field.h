@@ -43,7 +43,8 @@ enum ct_field_flags {
 	CT_F_HIDDEN = 1 << 3,	/* never written out */
 	CT_F_NOROW = 1 << 4,	/* no column of that name in rows */
 	CT_F_CREATE = 1 << 5,	/* may be given at create, not changed later */
-	CT_F_NOTRIM = 1 << 6	/* text is taken to the byte (passwords) */
+	CT_F_NOTRIM = 1 << 6,	/* text is taken to the byte (passwords) */
+	CT_F_CHANGE = 1 << 7	/* may be given with a change, not at create */
 };
 
 struct ct_field {

@@ -279,6 +279,8 @@ bind_member(const struct bind *b, enum ct_bind_mode mode,
 		return refuse(b, "cannot be set");
 	if ((flags & CT_F_CREATE) && mode == CT_BIND_PATCH)
 		return refuse(b, "cannot be changed");
+	if ((flags & CT_F_CHANGE) && mode == CT_BIND_CREATE)
+		return refuse(b, "cannot be set");
 	if (ct_json_type(v) != CT_JSON_NULL)
 		return bind_value(b, v);
 	if (!(flags & CT_F_NULLABLE))

@@ -2,13 +2,27 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/cache.h"
 #include "ctl/ctl.h"
 #include "db/account.h"
 
-/*
- * The role of a signed-in account is cached with its session for minutes at
- * the most; log-out and log-in show it at once.
- */
+/* A session's copy in Redis holds the role: all copies go at once. */
+static enum ct_rc
+drop_copies(struct ctl *c, struct ct_err *err)
+{
+	const char *url = c->conf.redis_cache_url[0] ? c->conf.redis_cache_url
+						     : c->conf.redis_url;
+	struct ct_redis *r;
+
+	if (ct_redis_open(url, (int)c->conf.redis_timeout_ms, &r, err) != CT_OK)
+		return err->rc;
+	ct_cache_owe();
+	if (ct_cache_settle(r, err) == CT_OK)
+		ct_err_clear(err);
+	ct_redis_close(r);
+	return err->rc;
+}
+
 int
 ctl_user(struct ctl *c, int argc, char **argv)
 {
@@ -23,6 +37,10 @@ ctl_user(struct ctl *c, int argc, char **argv)
 	if (ct_account_set_role(c->pg, c->arena, ct_str_of(argv[2]),
 		ct_str_of(argv[3]), &id, &err) != CT_OK)
 		return ctl_fail(&err);
+	if (drop_copies(c, &err) != CT_OK)
+		fputs("catetubectl: Redis is away; sessions show the old role "
+		      "for 5 minutes at the most\n",
+		    stderr);
 	printf(
 	    "%s %s is now %s\n", ct_uuid_format(&id, text), argv[2], argv[3]);
 	return 0;

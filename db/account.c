@@ -97,6 +97,11 @@ static const struct ct_stmt set_hash = {"account_set_hash", CT_OWNED, CT_WRITE,
 static const struct ct_stmt deactivate = {"account_deactivate", CT_OWNED,
     CT_WRITE, "u", NULL,
     "update account a set status = 'deactivated' where a.id = $1"};
+static const struct ct_stmt lock = {"account_lock", CT_OWNED, CT_WRITE, "u",
+    NULL, "select a.id from account a where a.id = $1 for no key update"};
+static const struct ct_stmt forget_audit = {"account_forget_audit", CT_OWNED,
+    CT_WRITE, "u", NULL,
+    "select ct_audit_forget(a.id) from account a where a.id = $1"};
 static const struct ct_stmt delete_cats = {"account_delete_cats", CT_OWNED,
     CT_WRITE, "u", NULL,
     "delete from cat c using cat_member m where m.cat_id = c.id"
@@ -115,10 +120,13 @@ static const struct ct_stmt set_role = {"account_set_role", CT_GLOBAL, CT_WRITE,
 /* Never logged in counts from registration. */
 static const struct ct_stmt cleanup = {"account_cleanup", CT_GLOBAL, CT_WRITE,
     "", NULL,
-    "with idle as (select id, coalesce(last_login_at, created_at) as at,"
-    " status from account where role <> 'admin'),"
+    "with idle as (select a.id, greatest(a.created_at, a.last_login_at,"
+    " (select max(s.seen_at) from account_session s"
+    " where s.account_id = a.id)) as at, a.status from account a"
+    " where a.role <> 'admin'),"
+    /* Nobody is deleted who was not deactivated by an earlier run. */
     " gone as (select id from idle where at < now() -"
-    " interval '120 days'),"
+    " interval '120 days' and status = 'deactivated'),"
     " cats as (delete from cat c using cat_member m, gone g"
     " where m.cat_id = c.id and m.account_id = g.id and not exists"
     " (select from cat_member o where o.cat_id = c.id and o.account_id"
@@ -134,28 +142,34 @@ static const struct ct_stmt cleanup = {"account_cleanup", CT_GLOBAL, CT_WRITE,
     " select (select count(*) from off) as deactivated,"
     " (select count(*) from del) as deleted"};
 
+/* The digest folds case as citext does, or spellings would have counters of
+ * their own. */
 static const struct ct_stmt login_begin = {"login_begin", CT_GLOBAL, CT_READ,
-    "ty", NULL,
+    "t", NULL,
     "select a.id, a.password_hash, a.status = 'active' as is_active,"
     " greatest(0, ceil(extract(epoch from f.until_at - now())))::bigint"
     " as wait_s from (select 1) x left join account a on a.email = $1::citext"
-    " left join login_failure f on f.email_hash = $2"};
+    " left join login_failure f on f.email_hash ="
+    " sha256(convert_to(lower($1), 'UTF8'))"};
 static const struct ct_stmt login_failed = {"login_failed", CT_GLOBAL, CT_WRITE,
-    "yi", NULL,
+    "ti", NULL,
     "insert into login_failure as f (email_hash, failures, until_at)"
-    " values ($1, 1, now()) on conflict (email_hash) do update set"
+    " values (sha256(convert_to(lower($1), 'UTF8')), 1, now())"
+    " on conflict (email_hash) do update set"
     " failures = least(f.failures + 1, 1000), updated_at = now(),"
     " until_at = now() + make_interval(secs => case"
     " when f.failures + 1 < $2 then 0"
     " else least(900, power(2, least(f.failures + 1 - $2, 10))) end)"};
 static const struct ct_stmt login_done = {"login_done", CT_GLOBAL, CT_WRITE,
-    "yu", NULL,
-    "with f as (delete from login_failure where email_hash = $1)"
+    "tu", NULL,
+    "with f as (delete from login_failure where email_hash ="
+    " sha256(convert_to(lower($1), 'UTF8')))"
     " update account set last_login_at = now() where id = $2"};
 
 const struct ct_stmt *const ct_account_stmts[] = {&add, &get, &update,
     &get_hash, &set_hash, &deactivate, &delete_cats, &delete_row, &blobs,
-    &set_role, &cleanup, &login_begin, &login_failed, &login_done, NULL};
+    &set_role, &cleanup, &lock, &forget_audit, &login_begin, &login_failed,
+    &login_done, NULL};
 
 void
 ct_account_defaults(struct ct_account *u)
@@ -271,16 +285,6 @@ ct_account_update(struct ct_pg *pg, struct ct_arena *a,
 	return CT_OK;
 }
 
-/* Addresses are compared in lower case: so are their digests. */
-static void
-email_param(struct ct_params *p, struct ct_str email)
-{
-	uint8_t hash[CT_DIGEST];
-
-	ct_digest(email.p, email.n, hash);
-	ct_p_bytes(p, hash, sizeof(hash));
-}
-
 enum ct_rc
 ct_login_begin(struct ct_pg *pg, struct ct_arena *a, struct ct_str email,
     struct ct_login *out, struct ct_err *err)
@@ -290,7 +294,6 @@ ct_login_begin(struct ct_pg *pg, struct ct_arena *a, struct ct_str email,
 
 	ct_params_init(&p, a);
 	ct_p_text(&p, email);
-	email_param(&p, email);
 	if (ct_pg_run(pg, &login_begin, &p, a, &r, err) != CT_OK)
 		return err->rc;
 	memset(out, 0, sizeof(*out));
@@ -311,7 +314,7 @@ ct_login_failed(struct ct_pg *pg, struct ct_arena *a, struct ct_str email,
 	struct ct_params p;
 
 	ct_params_init(&p, a);
-	email_param(&p, email);
+	ct_p_text(&p, email);
 	ct_p_i64(&p, free_tries);
 	return ct_pg_run(pg, &login_failed, &p, a, NULL, err);
 }
@@ -323,7 +326,7 @@ ct_login_done(struct ct_pg *pg, struct ct_arena *a, struct ct_str email,
 	struct ct_params p;
 
 	ct_params_init(&p, a);
-	email_param(&p, email);
+	ct_p_text(&p, email);
 	ct_p_uuid(&p, account);
 	return ct_pg_run(pg, &login_done, &p, a, NULL, err);
 }
@@ -369,6 +372,13 @@ by_id(struct ct_pg *pg, struct ct_arena *a, const struct ct_stmt *st,
 }
 
 enum ct_rc
+ct_account_lock(struct ct_pg *pg, struct ct_arena *a, const struct ct_uuid *id,
+    struct ct_err *err)
+{
+	return by_id(pg, a, &lock, id, NULL, err);
+}
+
+enum ct_rc
 ct_account_deactivate(struct ct_pg *pg, struct ct_arena *a,
     const struct ct_uuid *id, struct ct_err *err)
 {
@@ -384,6 +394,7 @@ ct_account_delete(struct ct_pg *pg, struct ct_arena *a,
 
 	if (ct_pg_begin(pg, a, false, err) != CT_OK ||
 	    by_id(pg, a, &blobs, id, &r, err) != CT_OK ||
+	    by_id(pg, a, &forget_audit, id, NULL, err) != CT_OK ||
 	    by_id(pg, a, &delete_cats, id, NULL, err) != CT_OK ||
 	    by_id(pg, a, &delete_row, id, NULL, err) != CT_OK)
 		return err->rc;

@@ -44,6 +44,9 @@ enum ct_rc ct_account_add(struct ct_pg *pg, struct ct_arena *a,
 enum ct_rc ct_account_get(struct ct_pg *pg, struct ct_arena *a,
     const struct ct_uuid *id, struct ct_account *out,
     struct ct_err *err) CT_MUSTCHECK;
+/* In a transaction: keep others from changing the profile until its end. */
+enum ct_rc ct_account_lock(struct ct_pg *pg, struct ct_arena *a,
+    const struct ct_uuid *id, struct ct_err *err) CT_MUSTCHECK;
 /*
  * Names, cat profile and zone; the target from today on where set_target.
  * CT_INVALID with field timezone.
@@ -92,7 +95,10 @@ enum ct_rc ct_account_delete(struct ct_pg *pg, struct ct_arena *a,
 enum ct_rc ct_account_set_role(struct ct_pg *pg, struct ct_arena *a,
     struct ct_str email, struct ct_str role, struct ct_uuid *id,
     struct ct_err *err) CT_MUSTCHECK;
-/* Deactivate after 60 days without log-in, delete after 120. */
+/*
+ * Deactivate after 60 days without log-in or request; delete after 120 those
+ * that were deactivated before.
+ */
 enum ct_rc ct_account_cleanup(struct ct_pg *pg, struct ct_arena *a,
     int64_t *deactivated, int64_t *deleted, struct ct_err *err) CT_MUSTCHECK;
 

@@ -181,9 +181,11 @@ ct_entry_restore(struct ct_pg *pg, struct ct_arena *a,
     const struct ct_entry_kind *k, const struct ct_uuid *account, void *obj,
     struct ct_err *err)
 {
+	const struct ct_entry *e = obj;
 	struct ct_params p;
 
-	key_params(&p, a, account, obj);
+	key_params(&p, a, account, e);
+	ct_p_i64(&p, e->version);
 	return change(pg, a, k, k->restore, &p, obj, err);
 }
 

@@ -62,10 +62,10 @@
 /* account, id, version */
 #define ENTRY_REMOVE(T, COLS)                                                  \
 	ENTRY_CHANGE(T, COLS, "delete", ENTRY_LIVE, "deleted_at = now()")
-/* account, id */
+/* account, id, version */
 #define ENTRY_RESTORE(T, COLS)                                                 \
 	ENTRY_CHANGE(T, COLS, "restore",                                       \
-	    "e.deleted_at is not null"                                         \
+	    "e.version = $3 and e.deleted_at is not null"                      \
 	    " and e.deleted_at > now() - interval '30 days'",                  \
 	    "deleted_at = null")
 /* account, id, version, given_at, notes, then SET's own from $6 on */

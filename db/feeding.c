@@ -39,10 +39,12 @@ static const struct ct_field fields[] = {
 	NULL, "how it went"},
     {"notes", CT_T_TEXT, AT(e.notes), 0, 0, 4000, NULL, NULL, NULL,
 	"free text"},
+    {"confirm", CT_T_BOOL, AT(confirm), CT_F_CREATE | CT_F_HIDDEN | CT_F_NOROW,
+	0, 0, NULL, NULL, NULL, "false: log nothing where a meal is near"},
     {"care_day", CT_T_DAY, AT(e.care_day), RO, 0, 0, NULL, NULL, NULL,
 	"care day in the cat's zone"},
-    {"version", CT_T_INT, AT(e.version), RO, 0, 0, NULL, NULL, NULL,
-	"rises with every change"},
+    {"version", CT_T_INT, AT(e.version), CT_F_CHANGE, 1, INT64_C(1) << 53, NULL,
+	NULL, NULL, "rises with every change; in a PATCH: the one seen"},
     {"created_at", CT_T_TIME, AT(e.created_at), RO, 0, 0, NULL, NULL, NULL,
 	"when it was logged"},
     {"updated_at", CT_T_TIME, AT(e.updated_at), RO, 0, 0, NULL, NULL, NULL,
@@ -83,7 +85,8 @@ static const struct ct_stmt add = {"feeding_add", CT_OWNED, CT_WRITE,
     " and f.deleted_at is null and f.given_at >"
     " coalesce($5, now()) - interval '2 hours' and f.given_at <"
     " coalesce($5, now()) + interval '2 hours'"
-    " order by f.given_at desc limit 1),"
+    " order by abs(extract(epoch from f.given_at - coalesce($5, now())))"
+    " limit 1),"
     " e as (insert into feeding (cat_id, id, given_at, care_day, notes,"
     " amount_ul, planned_ul, flush_before_ul, flush_after_ul,"
     " flushed_before, flushed_after, route, outcome, by_account)"
@@ -122,7 +125,7 @@ static const struct ct_stmt update = {"feeding_update", CT_OWNED, CT_WRITE,
 static const struct ct_stmt remove_one = {"feeding_remove", CT_OWNED, CT_WRITE,
     "uui", &feeding_fields, ENTRY_REMOVE(T, COLS)};
 static const struct ct_stmt restore = {"feeding_restore", CT_OWNED, CT_WRITE,
-    "uu", &feeding_fields, ENTRY_RESTORE(T, COLS)};
+    "uui", &feeding_fields, ENTRY_RESTORE(T, COLS)};
 
 const struct ct_stmt *const ct_feeding_stmts[] = {
     &add, &get, &list, &count, &update, &remove_one, &restore, NULL};

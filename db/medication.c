@@ -38,8 +38,8 @@ static const struct ct_field fields[] = {
 	"free text"},
     {"care_day", CT_T_DAY, AT(e.care_day), RO, 0, 0, NULL, NULL, NULL,
 	"care day in the cat's zone"},
-    {"version", CT_T_INT, AT(e.version), RO, 0, 0, NULL, NULL, NULL,
-	"rises with every change"},
+    {"version", CT_T_INT, AT(e.version), CT_F_CHANGE, 1, INT64_C(1) << 53, NULL,
+	NULL, NULL, "rises with every change; in a PATCH: the one seen"},
     {"created_at", CT_T_TIME, AT(e.created_at), RO, 0, 0, NULL, NULL, NULL,
 	"when it was logged"},
     {"updated_at", CT_T_TIME, AT(e.updated_at), RO, 0, 0, NULL, NULL, NULL,
@@ -92,7 +92,7 @@ static const struct ct_stmt update = {"medication_update", CT_OWNED, CT_WRITE,
 static const struct ct_stmt remove_one = {"medication_remove", CT_OWNED,
     CT_WRITE, "uui", &medication_fields, ENTRY_REMOVE(T, COLS)};
 static const struct ct_stmt restore = {"medication_restore", CT_OWNED, CT_WRITE,
-    "uu", &medication_fields, ENTRY_RESTORE(T, COLS)};
+    "uui", &medication_fields, ENTRY_RESTORE(T, COLS)};
 
 const struct ct_stmt *const ct_medication_stmts[] = {
     &add, &get, &list, &count, &update, &remove_one, &restore, NULL};

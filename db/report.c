@@ -142,7 +142,9 @@ ct_report_add(struct ct_pg *pg, struct ct_arena *a, const struct ct_report *in,
 	ct_p_text(&p, CT_STR(CT_REPORT_TASK));
 	ct_p_text(&p, CT_STR(CT_REPORT_QUEUE));
 	ct_p_json(&p, ct_report_kwargs(a, &in->id));
-	if (ct_pg_run(pg, &add, &p, a, &r, err) != CT_OK)
+	/* Locked, or requests at the same time would all see one place left. */
+	if (ct_pg_run_locked(pg, ct_uuid_key64(&in->account_id), &add, &p, a,
+		&r, err) != CT_OK)
 		return err->rc;
 	if (!ct_res_bool(r, 0, ct_res_col(r, "member")))
 		return ct_fail(err, CT_NOTFOUND, NULL, "There is no such cat.");

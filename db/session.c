@@ -3,12 +3,14 @@
 
 #include <string.h>
 
-static const struct ct_stmt add = {"session_add", CT_OWNED, CT_WRITE, "uyiitt",
+static const struct ct_stmt add = {"session_add", CT_OWNED, CT_WRITE, "uyiittt",
     NULL,
     "with s as (insert into account_session (token_hash, account_id,"
     " expires_at, ip, user_agent) select $2, a.id, now() +"
     " make_interval(days => $3::int), $5::inet, $6 from account a"
-    " where a.id = $1 and a.status = 'active' returning token_hash),"
+    " where a.id = $1 and a.status = 'active'"
+    " and ($7::text is null or a.password_hash = $7)"
+    " for share returning token_hash),"
     " old as (delete from account_session d where d.token_hash in"
     " (select o.token_hash from account_session o where o.account_id = $1"
     " order by o.seen_at desc offset greatest($4 - 1, 0))"
@@ -40,7 +42,7 @@ enum ct_rc
 ct_session_add(struct ct_pg *pg, struct ct_arena *a,
     const struct ct_uuid *account, const uint8_t hash[CT_DIGEST],
     int64_t max_days, int64_t keep, struct ct_str ip, struct ct_str agent,
-    struct ct_str **ended, int *n, struct ct_err *err)
+    struct ct_str proven, struct ct_str **ended, int *n, struct ct_err *err)
 {
 	struct ct_params p;
 	const struct ct_res *r;
@@ -53,6 +55,7 @@ ct_session_add(struct ct_pg *pg, struct ct_arena *a,
 	ct_p_i64(&p, keep);
 	ct_p_text(&p, ip);
 	ct_p_text(&p, agent);
+	ct_p_text(&p, proven);
 	if (ct_pg_run(pg, &add, &p, a, &r, err) != CT_OK)
 		return err->rc;
 	*n = 0;

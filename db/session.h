@@ -18,12 +18,15 @@ extern const struct ct_stmt *const ct_session_stmts[];
 
 /*
  * Make one; the account's oldest beyond `keep` give way, and their digests
- * come back for the cache (at most 64). CT_NOTFOUND: no active account.
+ * come back for the cache (at most 64). proven: the stored hash that the
+ * password was proven against, absent where there was none to prove.
+ * CT_NOTFOUND: no active account, or its password was changed meanwhile.
  */
 enum ct_rc ct_session_add(struct ct_pg *pg, struct ct_arena *a,
     const struct ct_uuid *account, const uint8_t hash[CT_DIGEST],
     int64_t max_days, int64_t keep, struct ct_str ip, struct ct_str agent,
-    struct ct_str **ended, int *n, struct ct_err *err) CT_MUSTCHECK;
+    struct ct_str proven, struct ct_str **ended, int *n,
+    struct ct_err *err) CT_MUSTCHECK;
 /* CT_UNAUTH: none, ended, idle too long, or the account is not active. */
 enum ct_rc ct_session_find(struct ct_pg *pg, struct ct_arena *a,
     const uint8_t hash[CT_DIGEST], int64_t idle_days, struct ct_session *out,

@@ -79,7 +79,7 @@ static const struct ct_stmt set_target = {"tracker_set_target", CT_OWNED,
     " amount_ul = excluded.amount_ul, by_account = excluded.by_account,"
     " created_at = now() returning cat_id"};
 
-static const struct ct_stmt reset = {"tracker_reset", CT_OWNED, CT_WRITE, "uu",
+static const struct ct_stmt reset = {"tracker_reset", CT_OWNED, CT_WRITE, "uui",
     NULL,
     "with old as (select f.* from feeding f join cat c on c.id = f.cat_id"
     " join cat_member m on m.cat_id = c.id and m.account_id = $1"
@@ -91,7 +91,13 @@ static const struct ct_stmt reset = {"tracker_reset", CT_OWNED, CT_WRITE, "uu",
     " old.cat_id and u.id = old.id returning u.id),"
     " log as (insert into audit_event (account_id, cat_id, action, noun,"
     " noun_id, before) select $1, cat_id, 'delete', 'feeding', id,"
-    " to_jsonb(old) from old)"
+    " to_jsonb(old) from old),"
+    " target as (insert into daily_target (cat_id, effective_from,"
+    " amount_ul, by_account) select c.id, ct_care_day(now(), c.timezone,"
+    " c.day_start), $3, $1" CAT " and m.role >= 3 where c.id = $2"
+    " and $3 is not null on conflict (cat_id, effective_from) do update"
+    " set amount_ul = excluded.amount_ul, by_account ="
+    " excluded.by_account, created_at = now())"
     " select count(*) from gone"};
 
 static const struct ct_stmt role_of = {"cat_role", CT_OWNED, CT_READ, "uu",
@@ -203,8 +209,8 @@ ct_tracker_set_target(struct ct_pg *pg, struct ct_arena *a,
 
 enum ct_rc
 ct_tracker_reset(struct ct_pg *pg, struct ct_arena *a,
-    const struct ct_uuid *account, const struct ct_uuid *cat, int64_t *n,
-    struct ct_err *err)
+    const struct ct_uuid *account, const struct ct_uuid *cat, int64_t target_ul,
+    int64_t *n, struct ct_err *err)
 {
 	struct ct_params p;
 	const struct ct_res *r;
@@ -215,6 +221,7 @@ ct_tracker_reset(struct ct_pg *pg, struct ct_arena *a,
 	if (role < CT_CAREGIVER)
 		return ct_cat_refused(pg, a, account, cat, err);
 	key(&p, a, account, cat);
+	ct_p_i64(&p, target_ul);
 	if (ct_pg_run(pg, &reset, &p, a, &r, err) != CT_OK)
 		return err->rc;
 	*n = ct_res_i64(r, 0, 0);

@@ -40,12 +40,13 @@ enum ct_rc ct_tracker_set_target(struct ct_pg *pg, struct ct_arena *a,
     const struct ct_uuid *account, const struct ct_uuid *cat, int64_t amount_ul,
     struct ct_err *err) CT_MUSTCHECK;
 /*
- * Soft-delete today's meals (restorable, audited); *n: how many. Needs
- * caregiver. CT_NOTFOUND, CT_FORBIDDEN.
+ * Soft-delete today's meals (restorable, audited) and set the target from today
+ * on unless target_ul is CT_NULL_I64; *n: how many. Needs caregiver.
+ * CT_NOTFOUND, CT_FORBIDDEN.
  */
 enum ct_rc ct_tracker_reset(struct ct_pg *pg, struct ct_arena *a,
-    const struct ct_uuid *account, const struct ct_uuid *cat, int64_t *n,
-    struct ct_err *err) CT_MUSTCHECK;
+    const struct ct_uuid *account, const struct ct_uuid *cat, int64_t target_ul,
+    int64_t *n, struct ct_err *err) CT_MUSTCHECK;
 
 /* CT_NOTFOUND: no such cat, or the account is no member. */
 enum ct_rc ct_cat_role(struct ct_pg *pg, struct ct_arena *a,

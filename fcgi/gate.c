@@ -1,6 +1,7 @@
 /* What stands before every handler; see gate.h. */
 #include "fcgi/gate.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -165,14 +166,23 @@ holds(const struct ct_req *r, struct ct_str etag)
 	return false;
 }
 
+/*
+ * The address as limits count it: IPv6 by its /64, which is what one host has.
+ * Keyed, so that Redis does not tell who was here.
+ */
 static void
 digest_address(struct ct_req *r)
 {
-	char text[160];
-	int n = snprintf(text, sizeof(text), "%.32s%.*s",
-	    r->app->conf->secret_key, CT_STR_FMT(r->addr));
+	struct in6_addr six;
+	struct ct_buf b;
 
-	ct_digest_hex16(text, n < 0 ? 0 : (size_t)n, r->addr_digest);
+	ct_buf_init(&b, r->a, 128);
+	ct_buf_adds(&b, r->app->conf->secret_key);
+	if (inet_pton(AF_INET6, ct_str_cstr(r->a, r->addr), &six) == 1)
+		ct_buf_add(&b, six.s6_addr, 8);
+	else
+		ct_buf_addstr(&b, r->addr);
+	ct_digest_hex16(b.p, b.n, r->addr_digest);
 }
 
 void
@@ -444,9 +454,25 @@ request_digest(struct ct_req *r, uint8_t out[CT_DIGEST])
 	ct_buf_addstr(&b, r->method_text);
 	ct_buf_addc(&b, ' ');
 	ct_buf_adds(&b, r->route->pattern);
+	ct_buf_addc(&b, ' ');
+	ct_buf_addstr(&b, r->word); /* {word}; no idempotent route has {id} */
 	ct_buf_addc(&b, '\n');
 	ct_buf_addstr(&b, r->body);
 	ct_digest(b.p, b.n, out);
+}
+
+/* The cat that the body names, or the default one. */
+static struct ct_uuid
+cat_of(struct ct_req *r)
+{
+	const struct ct_json *json;
+	struct ct_uuid cat;
+	struct ct_err err;
+
+	if (ct_req_json(r, &json, &err) == CT_OK &&
+	    ct_uuid_parse(ct_json_str(ct_json_get(json, "cat_id")), &cat))
+		return cat;
+	return r->cat;
 }
 
 /* The handler inside the transaction that also keeps its answer. */
@@ -466,6 +492,9 @@ run_once(struct ct_req *r, struct ct_str key, struct ct_err *err)
 	if (replay) {
 		ct_buf_addstr(ct_resp_raw(r, (int)status, JSON_TYPE), answer);
 		ct_resp_header(r, "Idempotent-Replayed", CT_STR("true"));
+		/* The first may have died between its commit and its bump. */
+		r->bump = true;
+		r->bump_cat = cat_of(r);
 		ct_pg_rollback(r->pg);
 		return CT_OK;
 	}

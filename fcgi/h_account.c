@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/cache.h"
 #include "common/log.h"
 #include "db/account.h"
 #include "db/session.h"
@@ -29,22 +30,32 @@ static const struct ct_field confirm_rows[] = {
 static const struct ct_fields confirm_fields =
     CT_FIELDS("password", struct password_in, confirm_rows);
 
-/* Bind the body and prove the password that it shows. */
+/*
+ * Bind the body and prove the password that it shows. Wrong ones count like
+ * failed log-ins: a stolen session must not be a place to guess.
+ */
 static enum ct_rc
 prove(struct ct_req *r, const struct ct_fields *t, struct password_in *in,
-    const char *wrong, struct ct_err *err)
+    struct ct_account *u, const char *wrong, struct ct_err *err)
 {
-	struct ct_str hash;
+	struct ct_login l;
 	uint64_t seen;
 
 	memset(in, 0, sizeof(*in));
 	if (ct_req_query(r, NULL, NULL, err) != CT_OK ||
 	    ct_req_bind(r, t, CT_BIND_CREATE, in, &seen, err) != CT_OK ||
-	    ct_account_hash(r->pg, r->a, &r->account, &hash, err) != CT_OK)
+	    ct_account_get(r->pg, r->a, &r->account, u, err) != CT_OK ||
+	    ct_login_begin(r->pg, r->a, u->email, &l, err) != CT_OK)
 		return err->rc;
-	if (!ct_password_verify(in->current, ct_str_cstr(r->a, hash)))
-		return ct_fail(err, CT_UNAUTH, "password", "%s", wrong);
-	return CT_OK;
+	if (l.wait_s > 0)
+		return ct_login_wait(r, &l, err);
+	if (ct_password_verify(
+		in->current, ct_str_cstr(r->a, l.hash.p ? l.hash : CT_STR(""))))
+		return CT_OK;
+	if (ct_login_failed(
+		r->pg, r->a, u->email, r->app->conf->login_free, err) != CT_OK)
+		return err->rc;
+	return ct_fail(err, CT_UNAUTH, "password", "%s", wrong);
 }
 
 static enum ct_rc
@@ -66,13 +77,14 @@ CT_HANDLER(h_change_password)
 	struct ct_account u;
 	char hash[CT_PASSWORD_HASH];
 
-	if (prove(r, &change_fields, &in, "Current password is incorrect",
+	if (prove(r, &change_fields, &in, &u, "Current password is incorrect",
 		err) != CT_OK ||
-	    ct_account_get(r->pg, r->a, &r->account, &u, err) != CT_OK ||
 	    ct_check_new_password("new_password", in.fresh, &u, err) != CT_OK ||
 	    ct_hash_password(r, in.fresh, hash, err) != CT_OK ||
+	    ct_pg_begin(r->pg, r->a, false, err) != CT_OK ||
 	    ct_account_set_hash(r->pg, r->a, &r->account, hash, err) != CT_OK ||
-	    end_sessions(r, r->token_hash, err) != CT_OK)
+	    end_sessions(r, r->token_hash, err) != CT_OK ||
+	    ct_pg_commit(r->pg, err) != CT_OK)
 		return err->rc;
 	ct_resp_message(r, 200, "Password changed successfully");
 	return CT_OK;
@@ -81,11 +93,14 @@ CT_HANDLER(h_change_password)
 CT_HANDLER(h_deactivate)
 {
 	struct password_in in;
+	struct ct_account u;
 
-	if (prove(r, &confirm_fields, &in, "Incorrect password", err) !=
+	if (prove(r, &confirm_fields, &in, &u, "Incorrect password", err) !=
 		CT_OK ||
+	    ct_pg_begin(r->pg, r->a, false, err) != CT_OK ||
 	    ct_account_deactivate(r->pg, r->a, &r->account, err) != CT_OK ||
-	    end_sessions(r, NULL, err) != CT_OK)
+	    end_sessions(r, NULL, err) != CT_OK ||
+	    ct_pg_commit(r->pg, err) != CT_OK)
 		return err->rc;
 	ct_resp_message(r, 200, "Account deactivated successfully");
 	ct_resp_cookie(r, (struct ct_str){0}, 0);
@@ -108,10 +123,11 @@ remove_blobs(struct ct_req *r, const struct ct_str *blobs, int n)
 CT_HANDLER(h_delete_account)
 {
 	struct password_in in;
+	struct ct_account u;
 	struct ct_str *blobs;
 	int n;
 
-	if (prove(r, &confirm_fields, &in, "Incorrect password", err) !=
+	if (prove(r, &confirm_fields, &in, &u, "Incorrect password", err) !=
 		CT_OK ||
 	    end_sessions(r, NULL, err) != CT_OK ||
 	    ct_account_delete(r->pg, r->a, &r->account, &blobs, &n, err) !=
@@ -129,12 +145,16 @@ CT_HANDLER(h_delete_account)
 
 CT_HANDLER(h_cleanup_inactive)
 {
+	struct ct_err later;
 	int64_t deactivated, deleted;
 	struct ct_jw *w;
 
 	if (ct_account_cleanup(r->pg, r->a, &deactivated, &deleted, err) !=
 	    CT_OK)
 		return err->rc;
+	/* Sessions of many accounts ended: drop every copy at once. */
+	ct_cache_owe();
+	(void)!ct_cache_settle(r->cache, &later);
 	w = ct_resp_json(r, 200);
 	ct_jw_obj(w);
 	ct_jw_key(w, "message");

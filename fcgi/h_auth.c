@@ -60,8 +60,8 @@ ct_drop_sessions(struct ct_req *r, const struct ct_str *ended, int n)
 
 /* A new session and its cookie. */
 static enum ct_rc
-sign_in(struct ct_req *r, const struct ct_uuid *account, bool remember,
-    struct ct_err *err)
+sign_in(struct ct_req *r, const struct ct_uuid *account, struct ct_str proven,
+    bool remember, struct ct_err *err)
 {
 	const struct ct_conf *conf = r->app->conf;
 	char token[CT_TOKEN_TEXT];
@@ -76,7 +76,8 @@ sign_in(struct ct_req *r, const struct ct_uuid *account, bool remember,
 		agent = CT_STR("");
 	ct_token_new(token, hash);
 	if (ct_session_add(r->pg, r->a, account, hash, conf->session_max_days,
-		conf->sessions_max, r->addr, agent, &ended, &n, err) != CT_OK)
+		conf->sessions_max, r->addr, agent, proven, &ended, &n,
+		err) != CT_OK)
 		return err->rc;
 	ct_drop_sessions(r, ended, n);
 	ct_resp_cookie(
@@ -140,7 +141,7 @@ CT_HANDLER(h_register)
 	u.id = ct_uuid_new();
 	u.cat_id = ct_uuid_new();
 	if (ct_account_add(r->pg, r->a, &u, hash, err) != CT_OK ||
-	    sign_in(r, &u.id, true, err) != CT_OK)
+	    sign_in(r, &u.id, (struct ct_str){0}, true, err) != CT_OK)
 		return err->rc;
 	return answer_user(r, 201, "Registration successful", &u.id, err);
 }
@@ -158,7 +159,7 @@ refuse(struct ct_req *r, struct ct_str email, struct ct_err *err)
 
 /* The cost was raised since: this is the moment that has the password. */
 static enum ct_rc
-upgrade(struct ct_req *r, const struct ct_login *l, struct ct_str password,
+upgrade(struct ct_req *r, struct ct_login *l, struct ct_str password,
     struct ct_err *err)
 {
 	const struct ct_conf *conf = r->app->conf;
@@ -169,7 +170,18 @@ upgrade(struct ct_req *r, const struct ct_login *l, struct ct_str password,
 		return CT_OK;
 	if (ct_hash_password(r, password, hash, err) != CT_OK)
 		return err->rc;
+	l->hash = ct_str_of(ct_arena_dup(r->a, hash, strlen(hash)));
 	return ct_account_set_hash(r->pg, r->a, &l->id, hash, err);
+}
+
+enum ct_rc
+ct_login_wait(struct ct_req *r, const struct ct_login *l, struct ct_err *err)
+{
+	ct_metric_add(r->app->login_wait, 1);
+	r->reset_s = l->wait_s;
+	return ct_fail(err, CT_LIMITED, "login_wait",
+	    "Too many failed attempts; try again in %lld s.",
+	    (long long)l->wait_s);
 }
 
 /*
@@ -189,20 +201,19 @@ CT_HANDLER(h_login)
 	in.email = lower(r->a, in.email);
 	if (ct_login_begin(r->pg, r->a, in.email, &l, err) != CT_OK)
 		return err->rc;
-	if (l.wait_s > 0) {
-		ct_metric_add(r->app->login_wait, 1);
-		r->reset_s = l.wait_s;
-		return ct_fail(err, CT_LIMITED, "login_wait",
-		    "Too many failed attempts; try again in %lld s.",
-		    (long long)l.wait_s);
-	}
+	if (l.wait_s > 0)
+		return ct_login_wait(r, &l, err);
 	ok = ct_password_verify(in.password,
 	    l.hash.p ? ct_str_cstr(r->a, l.hash) : r->app->no_hash);
 	if (!ok || !l.hash.p || !l.is_active)
 		return refuse(r, in.email, err);
-	if (upgrade(r, &l, in.password, err) != CT_OK ||
-	    ct_login_done(r->pg, r->a, in.email, &l.id, err) != CT_OK ||
-	    sign_in(r, &l.id, in.remember, err) != CT_OK)
+	if (upgrade(r, &l, in.password, err) != CT_OK)
+		return err->rc;
+	if (sign_in(r, &l.id, l.hash, in.remember, err) != CT_OK)
+		/* The password was changed while it was proven. */
+		return err->rc == CT_NOTFOUND ? refuse(r, in.email, err)
+					      : err->rc;
+	if (ct_login_done(r->pg, r->a, in.email, &l.id, err) != CT_OK)
 		return err->rc;
 	ct_metric_add(r->app->login_ok, 1);
 	return answer_user(r, 200, "Login successful", &l.id, err);
@@ -233,14 +244,18 @@ CT_HANDLER(h_profile)
 	    (size_t)(ct_fields_find(&ct_account_fields, "daily_target_ml") -
 		     ct_account_fields.f);
 
+	/* Locked between reading and writing: of two changes none is lost. */
 	if (ct_req_query(r, NULL, NULL, err) != CT_OK ||
+	    ct_pg_begin(r->pg, r->a, false, err) != CT_OK ||
+	    ct_account_lock(r->pg, r->a, &r->account, err) != CT_OK ||
 	    ct_account_get(r->pg, r->a, &r->account, &u, err) != CT_OK ||
 	    ct_req_bind(r, &ct_account_fields, CT_BIND_PATCH, &u, &seen, err) !=
 		CT_OK)
 		return err->rc;
 	ct_req_bump(r, &u.cat_id);
 	if (ct_account_update(r->pg, r->a, &u, seen >> target & 1, err) !=
-	    CT_OK)
+		CT_OK ||
+	    ct_pg_commit(r->pg, err) != CT_OK)
 		return err->rc;
 	return answer_user(
 	    r, 200, "Profile updated successfully", &r->account, err);

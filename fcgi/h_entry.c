@@ -285,6 +285,10 @@ ct_entry_patch_h(
 		CT_OK ||
 	    check_time(e->given_at, err) != CT_OK)
 		return err->rc;
+	if (seen == 0) {
+		answer(r, k, "Nothing was to be changed", obj);
+		return CT_OK;
+	}
 	ct_req_bump(r, &e->cat_id);
 	if (ct_entry_update(r->pg, r->a, k, &r->account, obj, err) != CT_OK)
 		return stale(r, k, err);
@@ -328,6 +332,9 @@ ct_entry_restore_h(
 	if (open_entry(r, k, true, obj, err) != CT_OK)
 		return err->rc;
 	if (e->deleted_at == CT_NULL_I64) {
+		if (ct_entry_get(r->pg, r->a, k, &r->account, &r->id, true, obj,
+			err) != CT_OK)
+			return err->rc;
 		answer(r, k, "It was not deleted", obj);
 		return CT_OK;
 	}

@@ -119,15 +119,12 @@ CT_HANDLER(h_set_target)
 
 CT_HANDLER(h_reset)
 {
-	struct target_in in = {0};
+	struct target_in in = {.target_ul = CT_NULL_I64};
 	int64_t n;
 
 	if (read_target(r, CT_BIND_PATCH, &in, err) != CT_OK ||
-	    ct_tracker_reset(r->pg, r->a, &r->account, &in.cat, &n, err) !=
-		CT_OK)
-		return err->rc;
-	if (in.target_ul > 0 && ct_tracker_set_target(r->pg, r->a, &r->account,
-				    &in.cat, in.target_ul, err) != CT_OK)
+	    ct_tracker_reset(r->pg, r->a, &r->account, &in.cat, in.target_ul,
+		&n, err) != CT_OK)
 		return err->rc;
 	return answer(r, &in.cat,
 	    "Today's meals were deleted; each can be restored for 30 days", n,

@@ -342,11 +342,11 @@ ct_resp_send(struct ct_req *r)
 
 	if (!r->raw && r->out.n > 0 && !ct_jw_done(&r->jw))
 		ct_bug("an answer to %.*s was left open", CT_STR_FMT(r->path));
-	ct_buf_init(&h, r->a, 1024 + (body ? r->out.n : 0));
+	ct_buf_init(&h, r->a, 1024);
 	build_head(r, &h);
-	if (body)
-		ct_buf_addstr(&h, ct_buf_str(&r->out));
 	ct_conn_write(r->conn, ct_buf_str(&h));
+	if (body)
+		ct_conn_write(r->conn, ct_buf_str(&r->out));
 	us = ct_mono_us() - r->start_us;
 	count_request(r, us);
 	log_request(r, us);

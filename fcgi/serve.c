@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #define USER_BYTES 512
-#define ARENA_CAP  ((size_t)8 << 20)
+#define ARENA_CAP  ((size_t)32 << 20)
 
 struct ct_conn {
 	FCGX_Request req;

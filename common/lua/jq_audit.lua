@@ -1,14 +1,10 @@
--- All messages that the caller holds, to be compared with what it knows of:
--- the reply to a claim may have been lost.
+-- The numbers of all messages that the caller holds, to be compared with what
+-- it knows of: the reply to a claim may have been lost.
 -- KEYS: none. ARGV: prefix, wid
--- Returns {list, message, list, message, ...}
-local p, wid = ARGV[1], ARGV[2]
 local out = {}
-for _, src in ipairs(redis.call('SMEMBERS', p .. 'procs:' .. wid)) do
-  local own = p .. 'proc:' .. wid .. '|' .. src
-  for _, raw in ipairs(redis.call('LRANGE', own, 0, -1)) do
-    out[#out + 1] = src
-    out[#out + 1] = raw
+for _, n in ipairs(redis.call('HKEYS', ARGV[1] .. 'proc:' .. ARGV[2])) do
+  if string.sub(n, -1) ~= 'i' then
+    out[#out + 1] = n
   end
 end
 return out

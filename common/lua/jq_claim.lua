@@ -1,28 +1,87 @@
--- Move messages from the ready lists to the caller's own lists: a message is
--- never outside Redis.
--- KEYS: ready lists, in the order to be served. ARGV: prefix, wid, count
--- Returns {now_ms, list, message, list, message, ...}, {-1} where the caller
--- has lost its place.
-local p, wid, want = ARGV[1], ARGV[2], tonumber(ARGV[3])
+-- Take messages from the ready lists and begin their jobs, all in one step: a
+-- message is never outside Redis, and a plain one costs a single trip. It is
+-- held under a number in the hash proc:<wid> as list, line feed, message; the
+-- field <number>i is its job once that is begun.
+-- KEYS: ready lists, in the order to be served. ARGV: prefix, wid, ttl_s,
+-- count, number of the first one taken, then number, id, try, task of each
+-- message that is held already and is to be begun.
+-- Returns {now_ms, word for each held one ..., list, message, word for each one
+-- taken ...}, {-1} where the caller has lost its place. Words: GO; LOOK: not
+-- begun, the caller must look at the message; CANCELLED: revoked before it
+-- began; DUP: this try is settled, or somebody who still has a place runs it;
+-- FENCED: the message is not the caller's.
+local p, wid, want = ARGV[1], ARGV[2], tonumber(ARGV[4])
+local own = p .. 'proc:' .. wid
 if not redis.call('ZSCORE', p .. 'w', wid) then
   return {-1}
 end
+
+local function begin(src, id, try, task)
+  local job = p .. 'job:' .. id
+  local h = redis.call('HMGET', job, 'owner', 'owner_try', 'settled_try',
+    'starts')
+  if h[3] and tonumber(h[3]) >= try then
+    return 'DUP'
+  end
+  if h[1] and h[1] ~= '' and tonumber(h[2]) >= try
+      and redis.call('ZSCORE', p .. 'w', h[1]) then
+    return 'DUP'
+  end
+  if redis.call('EXISTS', p .. 'cancel:' .. id) == 1 then
+    return 'CANCELLED'
+  end
+  redis.call('HSET', job, 'state', 'running', 'owner', wid, 'owner_try', try,
+    'task', task, 'queue', src, 'starts', (h[4] or 0) + 1)
+  redis.call('EXPIRE', job, ARGV[3])
+  return 'GO'
+end
+
+-- The headers that are enough to begin a job; nil where a time must be looked
+-- at, or anything is unusual.
+local function plain(raw)
+  local ok, m = pcall(cjson.decode, #raw < 65536 and raw or '')
+  local h = ok and type(m) == 'table' and m.headers
+  if type(h) ~= 'table' or type(h.id) ~= 'string'
+      or type(h.task) ~= 'string' or #h.id < 1 or #h.id > 200
+      or (h.eta or cjson.null) ~= cjson.null
+      or (h.expires or cjson.null) ~= cjson.null then
+    return nil
+  end
+  local try = h.retries or 0
+  return try ~= cjson.null and type(try) == 'number' and h or nil, try
+end
+
 local t = redis.call('TIME')
 local out = {t[1] * 1000 + math.floor(t[2] / 1000)}
-for _, src in ipairs(KEYS) do
-  local own = p .. 'proc:' .. wid .. '|' .. src
-  while want > 0 do
-    local raw = redis.call('LMOVE', src, own, 'RIGHT', 'LEFT')
-    if not raw then
-      break
-    end
-    redis.call('SADD', p .. 'procs:' .. wid, src)
-    out[#out + 1] = src
-    out[#out + 1] = raw
-    want = want - 1
+for i = 6, #ARGV, 4 do
+  local n, id = ARGV[i], ARGV[i + 1]
+  local held = redis.call('HGET', own, n)
+  out[#out + 1] = held and begin(string.match(held, '^[^\n]*'), id,
+    tonumber(ARGV[i + 2]), ARGV[i + 3]) or 'FENCED'
+  if out[#out] == 'GO' then
+    redis.call('HSET', own, n .. 'i', id)
   end
-  if want == 0 then
+end
+
+local number, pop = tonumber(ARGV[5]), {'LMPOP', #KEYS, unpack(KEYS)}
+while want > 0 do
+  pop[#KEYS + 3], pop[#KEYS + 4], pop[#KEYS + 5] = 'RIGHT', 'COUNT', want
+  local got = redis.call(unpack(pop))
+  if not got then
+    -- Reading the lists asks to be told of the next push (CLIENT TRACKING).
+    redis.call('EXISTS', unpack(KEYS))
     break
+  end
+  for _, raw in ipairs(got[2]) do
+    local h, try = plain(raw)
+    local word = h and begin(got[1], h.id, try, h.task) or 'LOOK'
+    local field = {number, got[1] .. '\n' .. raw}
+    if word == 'GO' then
+      field[3], field[4] = number .. 'i', h.id
+    end
+    redis.call('HSET', own, unpack(field))
+    out[#out + 1], out[#out + 2], out[#out + 3] = got[1], raw, word
+    number, want = number + 1, want - 1
   end
 end
 return out

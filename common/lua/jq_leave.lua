@@ -2,24 +2,21 @@
 -- KEYS: none. ARGV: prefix, wid
 -- Returns how many messages went back.
 local p, wid = ARGV[1], ARGV[2]
-local n = 0
-for _, src in ipairs(redis.call('SMEMBERS', p .. 'procs:' .. wid)) do
-  local own = p .. 'proc:' .. wid .. '|' .. src
-  while true do
-    local raw = redis.call('LPOP', own)
-    if not raw then
-      break
-    end
-    local id = redis.call('HGET', p .. 'own:' .. wid, redis.sha1hex(raw))
-    if id then
-      redis.call('HSET', p .. 'job:' .. id, 'state', 'queued')
-      redis.call('HDEL', p .. 'job:' .. id, 'owner', 'owner_try')
-    end
-    redis.call('RPUSH', src, raw)
-    n = n + 1
+local own = p .. 'proc:' .. wid
+local numbers = {}
+for _, n in ipairs(redis.call('HKEYS', own)) do
+  numbers[#numbers + 1] = tonumber(n)
+end
+-- Newest first, so that the oldest is served first again.
+table.sort(numbers, function(a, b) return a > b end)
+for _, n in ipairs(numbers) do
+  local h = redis.call('HMGET', own, n, n .. 'i')
+  local src = string.match(h[1], '^[^\n]*')
+  if h[2] then
+    redis.call('HSET', p .. 'job:' .. h[2], 'state', 'queued', 'owner', '')
   end
+  redis.call('RPUSH', src, string.sub(h[1], #src + 2))
 end
 redis.call('ZREM', p .. 'w', wid)
-redis.call('DEL', p .. 'procs:' .. wid, p .. 'own:' .. wid,
-  p .. 'winfo:' .. wid)
-return n
+redis.call('DEL', own, p .. 'winfo:' .. wid)
+return #numbers

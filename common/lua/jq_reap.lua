@@ -1,6 +1,6 @@
 -- Give back the messages of nodes that have not beaten for a lease.
 -- KEYS: none. ARGV: prefix, wid, stall_ms, max_redeliver, result_head,
--- result_tail, result_ttl_s, ttl_s, cap, limit, lease_ms
+-- result_tail, result_ttl_s, cap, lease_ms
 -- Where nobody has called for stall_ms, or time went back, everybody was
 -- stopped (Redis frozen, the clock set): all places are renewed instead.
 -- A job that was begun counts a redelivery; past max_redeliver its message goes
@@ -18,55 +18,45 @@ if now < last or now - last > tonumber(ARGV[3]) then
   return {0, 0, 0}
 end
 
-local function give_back(wid, src, raw)
-  local sha = redis.sha1hex(raw)
-  local id = redis.call('HGET', p .. 'own:' .. wid, sha)
+local function give_back(held, id)
+  local src = string.match(held, '^[^\n]*')
   if id then
     local job = p .. 'job:' .. id
     local n = redis.call('HINCRBY', job, 'redeliveries', 1)
-    redis.call('HDEL', job, 'owner', 'owner_try')
-    redis.call('EXPIRE', job, ARGV[8])
     if n > tonumber(ARGV[4]) then
       local key = 'celery-task-meta-' .. id
       local result = ARGV[5] .. cjson.encode(id) .. ARGV[6]
-      redis.call('ZADD', p .. 'dead', now, src .. string.char(10) .. raw)
-      redis.call('ZREMRANGEBYRANK', p .. 'dead', 0, -1 - tonumber(ARGV[9]))
-      redis.call('HSET', job, 'state', 'dead', 'error', 'worker lost')
+      redis.call('ZADD', p .. 'dead', now, held)
+      redis.call('ZREMRANGEBYRANK', p .. 'dead', 0, -1 - tonumber(ARGV[8]))
+      redis.call('HSET', job, 'state', 'dead', 'owner', '', 'error',
+        'worker lost')
       redis.call('SETEX', key, ARGV[7], result)
       redis.call('PUBLISH', key, result)
       return 0, 1
     end
-    redis.call('HSET', job, 'state', 'queued')
+    redis.call('HSET', job, 'state', 'queued', 'owner', '')
   end
-  redis.call('RPUSH', src, raw)
+  redis.call('RPUSH', src, string.sub(held, #src + 2))
   return 1, 0
 end
 
-local nodes, back, dead, left = 0, 0, 0, tonumber(ARGV[10])
+local nodes, back, dead = 0, 0, 0
 local late = redis.call('ZRANGEBYSCORE', p .. 'w', '-inf',
-  now - tonumber(ARGV[11]))
+  now - tonumber(ARGV[9]))
 for _, wid in ipairs(late) do
-  local empty = true
-  for _, src in ipairs(redis.call('SMEMBERS', p .. 'procs:' .. wid)) do
-    local own = p .. 'proc:' .. wid .. '|' .. src
-    while left > 0 do
-      -- Newest first, so that the oldest is served first again.
-      local raw = redis.call('LPOP', own)
-      if not raw then
-        break
-      end
-      local b, d = give_back(wid, src, raw)
-      back, dead, left = back + b, dead + d, left - 1
-    end
-    if redis.call('EXISTS', own) == 1 then
-      empty = false
-    end
+  local own, numbers = p .. 'proc:' .. wid, {}
+  for _, n in ipairs(redis.call('HKEYS', own)) do
+    numbers[#numbers + 1] = tonumber(n)
   end
-  if empty then
-    redis.call('ZREM', p .. 'w', wid)
-    redis.call('DEL', p .. 'procs:' .. wid, p .. 'own:' .. wid,
-      p .. 'winfo:' .. wid)
-    nodes = nodes + 1
+  -- Newest first, so that the oldest is served first again.
+  table.sort(numbers, function(a, b) return a > b end)
+  for _, n in ipairs(numbers) do
+    local h = redis.call('HMGET', own, n, n .. 'i')
+    local b, d = give_back(h[1], h[2])
+    back, dead = back + b, dead + d
   end
+  redis.call('ZREM', p .. 'w', wid)
+  redis.call('DEL', own, p .. 'winfo:' .. wid)
+  nodes = nodes + 1
 end
 return {nodes, back, dead}

@@ -1,74 +1,87 @@
 -- The end of a try: acknowledgement, result and next state in one step.
--- KEYS: none. ARGV: prefix, wid, src, raw, id, try, op, next, due_ms, state,
+-- KEYS: none. ARGV: prefix, wid, number, id, try, op, next, due_ms, state,
 -- result, result_ttl_s, ttl_s, max_redeliver, reason, cap
 --   op ack:     the message is done with; state is the job's last state
 --   op drop:    the message is a copy: nothing but the message goes
---   op sched:   next waits until due_ms (a retry, or a time to come)
---   op requeue: back to src, served next; counted where max_redeliver >= 0,
+--   op sched:   next, or the message itself where next is empty, waits until
+--               due_ms (a retry, or a time to come)
+--   op requeue: back to its list, served next; counted where max_redeliver >= 0,
 --               and past it the message goes to the dead set with the result
 --   op dead:    to the dead set
--- id may be empty (a message that names none); result may be empty.
+-- number is the message's in proc:<wid>. id may be empty: the job is then the
+-- one that was begun, if any. result may be empty.
 -- Returns 1; 2: this settle was made before; 3: requeue went to the dead set;
 -- 0: refused, the message is not the caller's.
-local p, wid, src, raw, id = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-local try, op, state, result = ARGV[6], ARGV[7], ARGV[10], ARGV[11]
-local own = p .. 'proc:' .. wid .. '|' .. src
-local job = p .. 'job:' .. id
-if redis.call('LREM', own, 1, raw) == 0 then
-  if id ~= '' and redis.call('HGET', job, 'settled') == wid .. ' ' .. try then
-    return 2
-  end
-  return 0
+local p, wid, n, id, try = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local op, due, state, result = ARGV[6], ARGV[8], ARGV[9], ARGV[10]
+local own, held = p .. 'proc:' .. wid, false
+if id == '' then
+  id = redis.call('HGET', own, n .. 'i') or ''
 end
-if redis.call('EXISTS', own) == 0 then
-  redis.call('SREM', p .. 'procs:' .. wid, src)
+if op ~= 'ack' and op ~= 'drop' then
+  held = redis.call('HGET', own, n)
+end
+local gone = redis.call('HDEL', own, n, n .. 'i')
+local job, mark = p .. 'job:' .. id, wid .. ' ' .. try
+if gone == 0 then
+  local again = id ~= '' and redis.call('HGET', job, 'settled') == mark
+  return again and 2 or 0
 end
 if op == 'drop' then
   return 1
 end
-redis.call('HDEL', p .. 'own:' .. wid, redis.sha1hex(raw))
 
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local ret = 1
+local set, ret = {}, 1
+local function put(name, value)
+  set[#set + 1] = name
+  set[#set + 1] = value
+end
+local src = held and string.match(held, '^[^\n]*')
 if op == 'requeue' then
-  local n, max = 0, tonumber(ARGV[14])
+  local count, max = 0, tonumber(ARGV[13])
   if id ~= '' and max >= 0 then
-    n = redis.call('HINCRBY', job, 'redeliveries', 1)
+    count = redis.call('HINCRBY', job, 'redeliveries', 1)
   end
-  if max >= 0 and n > max then
+  if max >= 0 and count > max then
     op, state, ret = 'dead', 'dead', 3
   else
-    redis.call('RPUSH', src, raw)
+    redis.call('RPUSH', src, string.sub(held, #src + 2))
     state, result = 'queued', ''
   end
+elseif op == 'sched' then
+  local next = ARGV[7] ~= '' and src .. '\n' .. ARGV[7] or held
+  redis.call('ZADD', p .. 'sched', due, next)
+  put('due', due)
 end
-if op == 'sched' then
-  redis.call('ZADD', p .. 'sched', ARGV[9], src .. string.char(10) .. ARGV[8])
-elseif op == 'dead' then
-  redis.call('ZADD', p .. 'dead', now, src .. string.char(10) .. raw)
-  redis.call('ZREMRANGEBYRANK', p .. 'dead', 0, -1 - tonumber(ARGV[16]))
+if op == 'dead' then
+  redis.call('ZADD', p .. 'dead', now, held)
+  redis.call('ZREMRANGEBYRANK', p .. 'dead', 0, -1 - tonumber(ARGV[15]))
 end
-if id ~= '' then
-  redis.call('HSET', job, 'state', state)
-  redis.call('HDEL', job, 'owner', 'owner_try')
-  if ARGV[15] ~= '' then
-    redis.call('HSET', job, 'error', ARGV[15])
-  end
-  if op == 'ack' or op == 'dead' then
-    redis.call('HSET', job, 'settled', wid .. ' ' .. try, 'settled_try', try,
-      'settled_ms', now)
-  elseif ARGV[8] ~= '' and ARGV[8] ~= raw then
-    -- A retry: this try is over, the next one is another message.
-    redis.call('HSET', job, 'settled', wid .. ' ' .. try, 'settled_try', try,
-      'due', ARGV[9])
-  end
-  redis.call('EXPIRE', job, tonumber(ARGV[13])
-    + math.max(0, math.floor((tonumber(ARGV[9]) - now) / 1000)))
-  if result ~= '' then
-    local key = 'celery-task-meta-' .. id
-    redis.call('SETEX', key, ARGV[12], result)
-    redis.call('PUBLISH', key, result)
-  end
+if id == '' then
+  return ret
+end
+put('state', state)
+put('owner', '')
+if ARGV[14] ~= '' then
+  put('error', ARGV[14])
+end
+-- A retry ends this try, too: the next one is another message.
+if op == 'ack' or op == 'dead' or ARGV[7] ~= '' then
+  put('settled', mark)
+  put('settled_try', try)
+  put('settled_ms', now)
+end
+redis.call('HSET', job, unpack(set))
+-- A job that was begun has its life from then.
+if gone == 1 or op == 'sched' then
+  redis.call('EXPIRE', job, tonumber(ARGV[12])
+    + math.max(0, math.floor((tonumber(due) - now) / 1000)))
+end
+if result ~= '' then
+  local key = 'celery-task-meta-' .. id
+  redis.call('SETEX', key, ARGV[11], result)
+  redis.call('PUBLISH', key, result)
 end
 return ret

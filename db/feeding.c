@@ -2,11 +2,11 @@
 #include "db/feeding.h"
 
 #include "care/intake.h"
+#include "db/entry_fields.h"
 #include "db/entry_sql.h"
 #include "db/tracker_sql.h"
 
 #define AT(m)	     offsetof(struct ct_feeding, m)
-#define RO	     CT_F_READONLY
 #define ENTRY_MAX_UL 200000 /* CARE.md 3.3: hard sanity ceiling per entry */
 #define FLUSH_MAX_UL 50000
 
@@ -15,12 +15,7 @@ static const char *const outcomes[] = {
     "fine", "drool", "gag", "cough", "vomit", "leak", "refused", NULL};
 
 static const struct ct_field fields[] = {
-    {"id", CT_T_UUID, AT(e.id), CT_F_CREATE, 0, 0, NULL, NULL, NULL,
-	"key; a client may choose it"},
-    {"cat_id", CT_T_UUID, AT(e.cat_id), CT_F_CREATE, 0, 0, NULL, NULL, NULL,
-	"the cat; left out: the account's default cat"},
-    {"time_given", CT_T_TIME, AT(e.given_at), 0, 0, 0, "given_at", NULL, NULL,
-	"when it was given; left out: now"},
+    ENTRY_FIELDS_FIRST,
     {"amount_ml", CT_T_VOLUME, AT(amount_ul), CT_F_REQUIRED, 1, ENTRY_MAX_UL,
 	"amount_ul", NULL, "mL", "volume given"},
     {"planned_ml", CT_T_VOLUME, AT(planned_ul), CT_F_NULLABLE, 1, ENTRY_MAX_UL,
@@ -37,27 +32,9 @@ static const struct ct_field fields[] = {
 	"through the tube or by mouth"},
     {"outcome", CT_T_ENUM, AT(outcome), CT_F_NULLABLE, 0, 0, NULL, outcomes,
 	NULL, "how it went"},
-    {"notes", CT_T_TEXT, AT(e.notes), 0, 0, 4000, NULL, NULL, NULL,
-	"free text"},
     {"confirm", CT_T_BOOL, AT(confirm), CT_F_CREATE | CT_F_HIDDEN | CT_F_NOROW,
 	0, 0, NULL, NULL, NULL, "false: log nothing where a meal is near"},
-    {"care_day", CT_T_DAY, AT(e.care_day), RO, 0, 0, NULL, NULL, NULL,
-	"care day in the cat's zone"},
-    {"version", CT_T_INT, AT(e.version), CT_F_CHANGE, 1, INT64_C(1) << 53, NULL,
-	NULL, NULL, "rises with every change; in a PATCH: the one seen"},
-    {"created_at", CT_T_TIME, AT(e.created_at), RO, 0, 0, NULL, NULL, NULL,
-	"when it was logged"},
-    {"updated_at", CT_T_TIME, AT(e.updated_at), RO, 0, 0, NULL, NULL, NULL,
-	"last change"},
-    {"deleted_at", CT_T_TIME, AT(e.deleted_at), RO | CT_F_NULLABLE, 0, 0, NULL,
-	NULL, NULL, "when it was deleted"},
-    {"by_account", CT_T_UUID, AT(e.by_account),
-	RO | CT_F_HIDDEN | CT_F_NULLABLE, 0, 0, NULL, NULL, NULL,
-	"who logged it"},
-    {"by_name", CT_T_TEXT, AT(e.by_name), RO | CT_F_HIDDEN, 0, 0, NULL, NULL,
-	NULL, "who logged it"},
-    {"my_role", CT_T_INT, AT(e.my_role), RO | CT_F_HIDDEN, 0, 0, NULL, NULL,
-	NULL, "the asker's role"},
+    ENTRY_FIELDS_LAST,
 };
 static const struct ct_fields feeding_fields =
     CT_FIELDS("feeding", struct ct_feeding, fields);

@@ -1,23 +1,18 @@
 /* Doses; see medication.h. */
 #include "db/medication.h"
 
+#include "db/entry_fields.h"
 #include "db/entry_sql.h"
 #include "db/tracker.h"
 
 #define AT(m) offsetof(struct ct_medication, m)
-#define RO    CT_F_READONLY
 
 static const char *const routes[] = {
     "E-tube", "Oral", "Injection", "Topical", NULL};
 static const char *const states[] = {"given", "skipped", NULL};
 
 static const struct ct_field fields[] = {
-    {"id", CT_T_UUID, AT(e.id), CT_F_CREATE, 0, 0, NULL, NULL, NULL,
-	"key; a client may choose it"},
-    {"cat_id", CT_T_UUID, AT(e.cat_id), CT_F_CREATE, 0, 0, NULL, NULL, NULL,
-	"the cat; left out: the account's default cat"},
-    {"time_given", CT_T_TIME, AT(e.given_at), 0, 0, 0, "given_at", NULL, NULL,
-	"when it was given; left out: now"},
+    ENTRY_FIELDS_FIRST,
     {"medication_name", CT_T_TEXT, AT(name), CT_F_REQUIRED, 1, 100, NULL, NULL,
 	NULL, "what was given"},
     {"dosage", CT_T_TEXT, AT(dosage), CT_F_REQUIRED, 1, 50, NULL, NULL, NULL,
@@ -34,25 +29,7 @@ static const struct ct_field fields[] = {
 	"given or skipped"},
     {"reason", CT_T_TEXT, AT(reason), 0, 0, 500, NULL, NULL, NULL,
 	"why it was skipped"},
-    {"notes", CT_T_TEXT, AT(e.notes), 0, 0, 4000, NULL, NULL, NULL,
-	"free text"},
-    {"care_day", CT_T_DAY, AT(e.care_day), RO, 0, 0, NULL, NULL, NULL,
-	"care day in the cat's zone"},
-    {"version", CT_T_INT, AT(e.version), CT_F_CHANGE, 1, INT64_C(1) << 53, NULL,
-	NULL, NULL, "rises with every change; in a PATCH: the one seen"},
-    {"created_at", CT_T_TIME, AT(e.created_at), RO, 0, 0, NULL, NULL, NULL,
-	"when it was logged"},
-    {"updated_at", CT_T_TIME, AT(e.updated_at), RO, 0, 0, NULL, NULL, NULL,
-	"last change"},
-    {"deleted_at", CT_T_TIME, AT(e.deleted_at), RO | CT_F_NULLABLE, 0, 0, NULL,
-	NULL, NULL, "when it was deleted"},
-    {"by_account", CT_T_UUID, AT(e.by_account),
-	RO | CT_F_HIDDEN | CT_F_NULLABLE, 0, 0, NULL, NULL, NULL,
-	"who logged it"},
-    {"by_name", CT_T_TEXT, AT(e.by_name), RO | CT_F_HIDDEN, 0, 0, NULL, NULL,
-	NULL, "who logged it"},
-    {"my_role", CT_T_INT, AT(e.my_role), RO | CT_F_HIDDEN, 0, 0, NULL, NULL,
-	NULL, "the asker's role"},
+    ENTRY_FIELDS_LAST,
 };
 static const struct ct_fields medication_fields =
     CT_FIELDS("medication", struct ct_medication, fields);

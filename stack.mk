@@ -19,6 +19,8 @@ lint: all ## the lint ring alone
 	@tests/check.sh --ring lint
 bench: all ## measure the limits and ours in one run (makes var-bench/)
 	@python3 tests/bench/run.py
+soak: all $(BUILD)/bench-load ## 1,000,000 requests (REQUESTS): nothing grows
+	@python3 tests/fault/soak.py --requests $(or $(REQUESTS),1000000)
 fmt: ## clang-format all C
 	@clang-format -i $(ALL_C)
 samples: $(BUILD)/catetubectl ## write what is generated and committed

@@ -128,11 +128,12 @@ static int
 run(const struct ctl_command *cmd, const char *file, bool json, int argc,
     char **argv)
 {
-	struct ctl c = {.json = json};
+	static struct ctl c; /* its strings live as long as the process */
 	struct ct_err err;
 	int status;
 
 	ct_err_clear(&err);
+	c.json = json;
 	c.arena = ct_arena_create(ARENA_CAP);
 	if (prepare(&c, cmd->needs, file, &err) == CT_OK)
 		status = cmd->fn(&c, argc, argv);

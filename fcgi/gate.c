@@ -535,13 +535,28 @@ finish_get(struct ct_req *r)
 		ct_resp_raw(r, 304, "");
 }
 
+/* The wait for a thread counts: the deadline is the request's, not a
+ * statement's, or a frozen database would make a crowd wait turn by turn. */
+static enum ct_rc
+in_time(struct ct_req *r, struct ct_err *err)
+{
+	int64_t left_ms =
+	    r->app->conf->pg_timeout_ms - (ct_mono_us() - r->start_us) / 1000;
+
+	if (left_ms <= 0)
+		return ct_fail(err, CT_RETRY, NULL,
+		    "The service is busy; please try again shortly.");
+	ct_pg_timeout(r->pg, (int)left_ms);
+	return CT_OK;
+}
+
 void
 ct_gate_enter(struct ct_req *r, const struct ct_lane *lane)
 {
 	r->pg = lane->pg;
 	r->redis = lane->redis;
 	r->cache = lane->cache;
-	if (admit(r, &r->err) == CT_OK)
+	if (in_time(r, &r->err) == CT_OK && admit(r, &r->err) == CT_OK)
 		run(r, &r->err);
 	/* Also after a failure: the outcome of a commit may be unknown. */
 	if (r->bump)

@@ -274,6 +274,8 @@ front_init(struct front *f, struct ct_app *app)
 
 	memset(f, 0, sizeof(*f));
 	f->app = app;
+	/* The child before this one may have died owing an invalidation. */
+	ct_cache_owe();
 	f->arena = ct_arena_create((size_t)4 << 20);
 	f->signal_fd = ct_signal_fd();
 	app->epoll_fd = epoll_create1(EPOLL_CLOEXEC);

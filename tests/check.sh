@@ -19,7 +19,7 @@ unset MAKEFLAGS MFLAGS MAKELEVEL
 export BUILD=${BUILD:-build} ABUILD=${ABUILD:-build-asan} FBUILD=${FBUILD:-build-fuzz}
 limit_s=${TEST_LIMIT_S:-300}
 
-all_rings=(unit fcgi lint db job api interop golden fuzz)
+all_rings=(unit fcgi lint db job api interop golden fault fuzz)
 rings=() names=() keep=
 while [ $# -gt 0 ]; do
   case $1 in
@@ -146,7 +146,7 @@ build_all() {
     env -u ASAN make -k -j"$(nproc)" "${targets[@]}" >"$out/build-tests.log" 2>&1
   fi
   if has_ring job || has_ring api || has_ring interop || has_ring golden ||
-    has_ring lint; then
+    has_ring fault || has_ring lint; then
     make -j"$(nproc)" all >"$out/build.log" 2>&1 ||
       report build 0 1 0 "$out/build.log"
   fi
@@ -213,7 +213,7 @@ run_ring() {
     with=("${join[@]}")
     ;;
   job)
-    [ "$BUILD" = build ] || with=(env CATETUBE_WORKER="$BUILD/catetube-worker")
+    [ "$BUILD" = build ] || with=(env CATETUBE_TEST_WORKER="$BUILD/catetube-worker")
     ;;
   fuzz)
     replay_fuzz
@@ -228,6 +228,7 @@ run_ring() {
     tests/interop/*.py)
       run "$1" "$name" "${with[@]}" /usr/bin/python3 "$f" "$(celery_url)"
       ;;
+    tests/fault/*.py) run "$1" "$name" /usr/bin/python3 "$f" --quick ;;
     *.py) run "$1" "$name" "${with[@]}" /usr/bin/python3 "$f" ;;
     *.sh) run "$1" "$name" "${with[@]}" bash "$f" ;;
     esac

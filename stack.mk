@@ -82,5 +82,5 @@ install: all ## programs, units and nginx files, under DESTDIR
 	install -m 640 systemd/catetube.env.sample \
 	  $(DESTDIR)$(SYSCONFDIR)/catetube/catetube.env.sample
 
-.PHONY: up down status logs check asan lint bench fmt samples fuzz install
+.PHONY: up down status logs check asan lint bench soak fmt samples fuzz install
 .SECONDARY:

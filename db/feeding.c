@@ -72,8 +72,9 @@ static const struct ct_stmt add = {"feeding_add", CT_OWNED, CT_WRITE,
     " $6, $7, $8, $9, $10, $11, $12, $13, $14, $1 from c"
     " where not ($15 and exists (select from near)) returning *)"
     " select c.role as my_role, e.id is null as stopped,"
-    " $2 as cat_id, $4 as id, coalesce(e.given_at, now()) as given_at,"
-    " coalesce(e.care_day, d.day) as care_day, $6 as notes,"
+    " $2 as cat_id, $4 as id, coalesce(e.given_at, $5, now()) as given_at,"
+    " coalesce(e.care_day, ct_care_day($5, c.timezone, c.day_start),"
+    " d.day) as care_day, $6 as notes,"
     " $1 as by_account, b.first_name as by_name,"
     " coalesce(e.version, 0) as version,"
     " coalesce(e.created_at, now()) as created_at,"
@@ -156,7 +157,7 @@ ct_feeding_add(struct ct_pg *pg, struct ct_arena *a,
 		out->near_ul = ct_res_i64(r, 0, ct_res_col(r, "near_ul"));
 		out->near_by = ct_res_str(r, 0, ct_res_col(r, "near_by"));
 	}
-	if (!out->stopped)
-		include_it(&out->day, &out->feeding);
+	/* Also one that was stopped: the warnings speak of the day with it. */
+	include_it(&out->day, &out->feeding);
 	return CT_OK;
 }

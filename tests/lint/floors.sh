@@ -7,7 +7,7 @@ may() {
   common) echo common ;;
   care) echo common care ;;
   db) echo common care db ;;
-  *) echo common care db "$1" ;;
+  *) echo common care db "$1" gen ;; # gen: made by the Makefile
   esac
 }
 

@@ -40,6 +40,7 @@ struct thing {
 	int64_t version;
 	int64_t minutes;
 	struct ct_uuid cat_id;
+	int64_t held;
 	int after;
 };
 
@@ -74,6 +75,7 @@ static const struct ct_field rows[] = {
     {"version", CT_T_INT, AT(version), CT_F_READONLY, 0, 0, 0, 0, 0, 0},
     {"minutes", CT_T_INT, AT(minutes), CT_F_NULLABLE, 1, 60, 0, 0, "min", 0},
     {"cat_id", CT_T_UUID, AT(cat_id), CT_F_NULLABLE, 0, 0, 0, 0, 0, 0},
+    {"held", CT_T_INT, AT(held), CT_F_CHANGE | CT_F_HIDDEN, 1, 9, 0, 0, 0, 0},
 };
 static const struct ct_fields table = CT_FIELDS("thing", struct thing, rows);
 
@@ -285,6 +287,34 @@ test_patch(void **state CT_UNUSED)
 	assert_int_equal(thing.note.n, 0);
 }
 
+/* What only a change may name is refused at create, whatever its value. */
+static void
+test_change_only(void **state CT_UNUSED)
+{
+	static const char *const values[] = {"3", "null", "\"x\""};
+	char text[64];
+
+	for (size_t i = 0; i < ct_countof(values); i++) {
+		snprintf(text, sizeof(text),
+		    "{\"amount_ml\":1,\"name\":\"a\",\"held\":%s}", values[i]);
+		assert_int_equal(bind(CT_BIND_CREATE, text), CT_INVALID);
+		assert_int_equal(err.nfields, 1);
+		assert_string_equal(err.fields[0].name, "held");
+		assert_string_equal(err.fields[0].msg, "cannot be set");
+		assert_int_equal(thing.held, 0);
+	}
+}
+
+static void
+test_change_takes_it(void **state CT_UNUSED)
+{
+	assert_int_equal(bind(CT_BIND_PATCH, "{\"held\":3}"), CT_OK);
+	assert_int_equal(thing.held, 3);
+	assert_true(is_seen("held"));
+	assert_int_equal(bind(CT_BIND_PATCH, "{\"held\":10}"), CT_INVALID);
+	assert_int_equal(thing.held, 3);
+}
+
 static void
 test_bounds_are_inclusive(void **state CT_UNUSED)
 {
@@ -446,6 +476,8 @@ main(void)
 	    T(test_create),
 	    T(test_create_requires),
 	    T(test_patch),
+	    T(test_change_only),
+	    T(test_change_takes_it),
 	    T(test_bounds_are_inclusive),
 	    T(test_long_list_is_cut),
 	    T(test_no_object),

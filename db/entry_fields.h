@@ -9,8 +9,10 @@
 
 #define ENTRY_AT(m) offsetof(struct ct_entry, m)
 #define ENTRY_OUT(name, type, member, flags, help)                             \
-	{(name), (type), ENTRY_AT(member), CT_F_READONLY | (flags), 0, 0,      \
-	    NULL, NULL, NULL, (help)}
+	{                                                                      \
+		(name), (type), ENTRY_AT(member), CT_F_READONLY | (flags), 0,  \
+		    0, NULL, NULL, NULL, (help)                                \
+	}
 
 /* clang-format off */
 #define ENTRY_FIELDS_FIRST                                                     \

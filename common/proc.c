@@ -81,6 +81,12 @@ ct_listen_passed(int *fd, struct ct_err *err)
 		return ct_fail(err, CT_INVALID, NULL,
 		    "The socket that was passed is no listening stream "
 		    "socket.");
+	/* systemd passes a blocking one unless it is told otherwise. */
+	if (fcntl(SD_LISTEN_FDS_START, F_SETFL, O_NONBLOCK) != 0) {
+		ct_fail(err, CT_INTERNAL, NULL,
+		    "The socket that was passed cannot be used.");
+		return ct_err_detail(err, "fcntl: %s", strerror(errno));
+	}
 	*fd = SD_LISTEN_FDS_START;
 	return CT_OK;
 }

@@ -29,6 +29,7 @@
 #define BATCH_MAX     128 /* as options.def has it */
 #define SLOW_MAX      8	  /* password requests that may wait */
 #define DRAIN_TICK_MS 50
+#define PARTS_MAX     64 /* connections with half a request */
 
 struct front {
 	struct ct_app *app;
@@ -40,6 +41,11 @@ struct front {
 	struct ct_req *batch[BATCH_MAX];
 	struct ct_str argv[BATCH_MAX * (1 + CT_GATE_ARGS)];
 	int n;
+	struct part {
+		struct ct_conn *conn;
+		int64_t end_ms;
+	} parts[PARTS_MAX];
+	int nparts;
 };
 
 /* Marks in the epoll set that are no connections. */
@@ -172,11 +178,81 @@ run_batch(struct front *f)
 /* ------------------------------------------------------------ events */
 
 static void
+watch(struct front *f, struct ct_conn *c, uint32_t flags)
+{
+	struct epoll_event ev = {.events = EPOLLIN | flags, .data.ptr = c};
+
+	epoll_ctl(f->app->epoll_fd, EPOLL_CTL_MOD, ct_conn_fd(c), &ev);
+}
+
+/* Its place among those with half a request; nparts: it is none. */
+static int
+part_of(const struct front *f, const struct ct_conn *c)
+{
+	int i = 0;
+
+	while (i < f->nparts && f->parts[i].conn != c)
+		i++;
+	return i;
+}
+
+/* nginx sends a request in one go: wait for the rest, but not for long. */
+static void
+await_rest(struct front *f, struct ct_conn *c)
+{
+	if (part_of(f, c) < f->nparts)
+		return;
+	if (f->nparts == PARTS_MAX) {
+		ct_conn_free(c);
+		return;
+	}
+	f->parts[f->nparts++] =
+	    (struct part){c, ct_mono_ms() + CT_CONN_TIMEOUT_S * 1000};
+	watch(f, c, EPOLLET); /* what is here already is no news */
+}
+
+static void
+end_parts(struct front *f)
+{
+	int64_t now = ct_mono_ms();
+
+	for (int i = f->nparts - 1; i >= 0; i--) {
+		if (now < f->parts[i].end_ms)
+			continue;
+		ct_conn_free(f->parts[i].conn);
+		f->parts[i] = f->parts[--f->nparts];
+	}
+}
+
+/* True: a whole request is there. */
+static bool
+is_whole(struct front *f, struct ct_conn *c)
+{
+	enum ct_rc rc = ct_conn_peek(c);
+	int i;
+
+	if (rc == CT_RETRY) {
+		await_rest(f, c);
+		return false;
+	}
+	i = part_of(f, c);
+	if (i < f->nparts) {
+		f->parts[i] = f->parts[--f->nparts];
+		watch(f, c, 0);
+	}
+	if (rc != CT_OK)
+		ct_conn_free(c);
+	return rc == CT_OK;
+}
+
+static void
 take_request(struct front *f, struct ct_conn *c)
 {
 	struct ct_req *r;
 	enum ct_rc rc;
 
+	if (!is_whole(f, c))
+		return;
 	if (ct_conn_begin(c) != CT_OK) {
 		ct_conn_free(c);
 		return;
@@ -325,6 +401,8 @@ ct_loop_run(struct ct_app *app, int ready_fd)
 		}
 		if (f.n > 0)
 			run_batch(&f);
+		if (f.nparts > 0)
+			end_parts(&f);
 	}
 	ct_log_flush();
 	return 0;

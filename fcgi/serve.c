@@ -44,6 +44,8 @@ conn_of(int fd)
 		ct_bug("FCGX_InitRequest failed");
 	c->req.ipcFd = fd;
 	c->req.keepConnection = 1;
+	/* Its close would wait up to 2 s for the peer's. */
+	FCGX_Detach(&c->req);
 	c->arena = ct_arena_create(ARENA_CAP);
 	atomic_fetch_add(&open_count, 1);
 	return c;
@@ -94,6 +96,127 @@ void *
 ct_conn_user(struct ct_conn *c)
 {
 	return c->user;
+}
+
+/* ------------------------------------------------------------ peeking */
+
+#define PEEK_MAX (256 * 1024)
+
+/* What is left to look at, and the content of one record of it. */
+struct peek {
+	uint8_t *p;
+	size_t n;
+	unsigned id;
+	unsigned type;
+	uint8_t *content;
+	size_t len;
+};
+
+enum { BEGIN = 1, PARAMS = 4, STDIN = 5, RESPONDER = 1 };
+
+/* The next record: of version 1, and of one request. */
+static enum ct_rc
+next_record(struct peek *k)
+{
+	size_t whole;
+
+	if (k->n < 8)
+		return k->n > 0 && k->p[0] != 1 ? CT_GONE_CLIENT : CT_RETRY;
+	k->type = k->p[1];
+	k->len = (size_t)k->p[4] << 8 | k->p[5];
+	k->content = k->p + 8;
+	if (k->p[0] != 1 || ((unsigned)k->p[2] << 8 | k->p[3]) != k->id)
+		return CT_GONE_CLIENT;
+	/* libfcgi forgets padding where it turns to the next stream. */
+	if (k->p[6] > 0 && (k->type == BEGIN || k->len == 0))
+		return CT_GONE_CLIENT;
+	whole = 8 + k->len + k->p[6];
+	if (k->n < whole)
+		return CT_RETRY;
+	k->p += whole;
+	k->n -= whole;
+	return CT_OK;
+}
+
+/* Records of the type up to its empty one; *n: their content, moved to out. */
+static enum ct_rc
+next_stream(struct peek *k, unsigned type, uint8_t *out, size_t *n)
+{
+	enum ct_rc rc;
+
+	*n = 0;
+	while ((rc = next_record(k)) == CT_OK) {
+		if (k->type != type)
+			return CT_GONE_CLIENT;
+		if (k->len == 0)
+			return CT_OK;
+		memmove(out + *n, k->content, k->len);
+		*n += k->len;
+	}
+	return rc;
+}
+
+static size_t
+take_length(const uint8_t **p, const uint8_t *end)
+{
+	const uint8_t *q = *p;
+	size_t n = SIZE_MAX / 4;
+
+	if (q < end && q[0] < 0x80) {
+		n = q[0];
+		*p += 1;
+	} else if (end - q >= 4) {
+		n = (size_t)(q[0] & 0x7f) << 24 | (size_t)q[1] << 16 |
+		    (size_t)q[2] << 8 | q[3];
+		*p += 4;
+	}
+	return n;
+}
+
+/* Names and values fill the stream exactly. */
+static bool
+pairs_ok(const uint8_t *p, const uint8_t *end)
+{
+	while (p < end) {
+		size_t name = take_length(&p, end);
+		size_t value = take_length(&p, end);
+
+		if (name + value > (size_t)(end - p))
+			return false;
+		p += name + value;
+	}
+	return true;
+}
+
+enum ct_rc
+ct_conn_peek(const struct ct_conn *c)
+{
+	static uint8_t peeked[PEEK_MAX];
+	ssize_t got =
+	    recv(c->req.ipcFd, peeked, sizeof(peeked), MSG_PEEK | MSG_DONTWAIT);
+	struct peek k = {.p = peeked, .n = got > 0 ? (size_t)got : 0};
+	uint8_t *params = peeked + 16;
+	enum ct_rc rc;
+	size_t n;
+
+	if (got <= 0)
+		return got < 0 && (errno == EAGAIN || errno == EINTR)
+			   ? CT_RETRY
+			   : CT_GONE_CLIENT;
+	k.id = k.n >= 4 ? (unsigned)k.p[2] << 8 | k.p[3] : 0;
+	rc = next_record(&k);
+	if (rc != CT_OK)
+		return rc;
+	if (k.id == 0 || k.type != BEGIN || k.len != 8 || k.content[0] != 0 ||
+	    k.content[1] != RESPONDER)
+		return CT_GONE_CLIENT;
+	rc = next_stream(&k, PARAMS, params, &n);
+	if (rc == CT_OK && !pairs_ok(params, params + n))
+		return CT_GONE_CLIENT;
+	if (rc == CT_OK)
+		rc = next_stream(&k, STDIN, params, &n);
+	/* nginx sends one at a time; libfcgi would lose a second one. */
+	return rc == CT_OK && k.n > 0 ? CT_GONE_CLIENT : rc;
 }
 
 enum ct_rc

@@ -36,8 +36,15 @@ struct ct_arena *ct_conn_arena(struct ct_conn *c);
 void *ct_conn_user(struct ct_conn *c);
 
 /*
+ * What has arrived: CT_OK: one whole request, so that reading it blocks
+ * nowhere; CT_RETRY: a part of one; CT_GONE_CLIENT: the end, or what is no
+ * FastCGI request of a responder: free the connection. Never blocks, takes
+ * nothing. The front loop's alone.
+ */
+enum ct_rc ct_conn_peek(const struct ct_conn *c) CT_MUSTCHECK;
+/*
  * Read the parameters of the next request. CT_GONE_CLIENT: nginx closed the
- * connection, or sent no FastCGI: free it. Blocks while a record is half here.
+ * connection, or sent no FastCGI: free it.
  */
 enum ct_rc ct_conn_begin(struct ct_conn *c) CT_MUSTCHECK;
 /* "NAME=value" strings, NULL-terminated; valid until end. */

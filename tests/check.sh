@@ -3,7 +3,7 @@
 #
 #   check.sh [--ring NAME]... [--asan] [--keep] [NAME...]
 #
-# --ring: only these of unit fcgi lint db job api interop golden fuzz
+# --ring: only these of unit fcgi worker lint db job api interop golden fuzz
 # --asan: the programs of the stack are the ASan + UBSan build
 # --keep: leave logs and data behind (a failure does so anyway)
 # NAME:   only test programs whose path contains one of the names
@@ -19,7 +19,7 @@ unset MAKEFLAGS MFLAGS MAKELEVEL
 export BUILD=${BUILD:-build} ABUILD=${ABUILD:-build-asan} FBUILD=${FBUILD:-build-fuzz}
 limit_s=${TEST_LIMIT_S:-300}
 
-all_rings=(unit fcgi lint db job api interop golden fault fuzz)
+all_rings=(unit fcgi worker lint db job api interop golden fault fuzz)
 rings=() names=() keep=
 while [ $# -gt 0 ]; do
   case $1 in
@@ -145,7 +145,7 @@ build_all() {
   if [ ${#targets[@]} -gt 0 ]; then
     env -u ASAN make -k -j"$(nproc)" "${targets[@]}" >"$out/build-tests.log" 2>&1
   fi
-  if has_ring job || has_ring api || has_ring interop || has_ring golden ||
+  if has_ring fcgi || has_ring job || has_ring api || has_ring interop || has_ring golden ||
     has_ring fault || has_ring lint; then
     make -j"$(nproc)" all >"$out/build.log" 2>&1 ||
       report build 0 1 0 "$out/build.log"

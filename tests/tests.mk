@@ -5,6 +5,8 @@ ASAN_BASE = $(patsubst %.c,$(ABUILD)/%.o,$(COMMON_SRC) $(CARE_SRC) $(DB_SRC)) \
   $(ABUILD)/gen/scripts.o $(ABUILD)/gen/migrations.o
 TEST_SUPPORT = $(patsubst %.c,$(ABUILD)/%.o,$(wildcard tests/support/*.c))
 ASAN_FCGI = $(patsubst %.c,$(ABUILD)/%.o,$(filter-out fcgi/main.c,$(FCGI_SRC)))
+ASAN_WORKER = $(patsubst %.c,$(ABUILD)/%.o,$(filter-out worker/main.c, \
+  $(WORKER_SRC)))
 ASAN_CFLAGS = $(WARN) $(SAN) -I. -I$(ABUILD) \
   -isystem /usr/include/postgresql -pthread
 
@@ -32,7 +34,13 @@ $(ABUILD)/tests/fcgi/%: $(ABUILD)/tests/fcgi/%.o $(TEST_SUPPORT) $(ASAN_FCGI) \
 	@echo "  LD $@"
 	$(Q)$(CC) $(SAN) -o $@ $(filter %.o,$^) -lcmocka $(LIBS)
 
-# These fuzzers have it too; the rule that links them is with the others.
+# tests/worker/test_X.c also has the worker's floor.
+$(ABUILD)/tests/worker/%: $(ABUILD)/tests/worker/%.o $(TEST_SUPPORT) \
+  $(ASAN_WORKER) $(ASAN_BASE)
+	@echo "  LD $@"
+	$(Q)$(CC) $(SAN) -o $@ $(filter %.o,$^) -lcmocka $(LIBS)
+
+# These fuzzers have the responders' floor; the rule that links them is with the others.
 FBUILD ?= build-fuzz
 $(addprefix $(FBUILD)/fuzz_,query cookie route record): \
   $(patsubst %.c,$(FBUILD)/%.o,$(filter-out fcgi/main.c,$(FCGI_SRC)))

@@ -118,6 +118,51 @@ ct_fcgi_request(struct ct_arena *a, const struct ct_fcgi_req *req)
 	return ct_buf_str(&b);
 }
 
+static uint32_t
+dice(uint64_t *seed, size_t n)
+{
+	*seed = *seed * UINT64_C(6364136223846793005) + 1442695040888963407u;
+	return (uint32_t)((*seed >> 33) % n);
+}
+
+static void
+fault(uint64_t *seed, struct ct_buf *b)
+{
+	size_t at = dice(seed, b->n), n = 1 + dice(seed, 16);
+
+	if (n > b->n - at)
+		n = b->n - at;
+	switch (dice(seed, 5)) {
+	case 0:
+		b->p[at] = (char)dice(seed, 256);
+		break;
+	case 1:
+		b->p[at] ^= (char)(1 << dice(seed, 8));
+		break;
+	case 2: /* cut out */
+		memmove(b->p + at, b->p + at + n, b->n - at - n);
+		b->n -= n;
+		break;
+	case 3: /* say it twice */
+		ct_buf_room(b, n);
+		memmove(b->p + at + n, b->p + at, b->n - at);
+		b->n += n;
+		break;
+	default: /* cut off, now and then */
+		b->n = dice(seed, 4) ? b->n : at;
+		break;
+	}
+}
+
+void
+ct_fcgi_mutate(uint64_t *seed, struct ct_str whole, struct ct_buf *b)
+{
+	b->n = 0;
+	ct_buf_addstr(b, whole);
+	for (uint32_t k = 1 + dice(seed, 8); k > 0 && b->n > 0; k--)
+		fault(seed, b);
+}
+
 int
 ct_fcgi_dial(const char *path)
 {
@@ -270,6 +315,14 @@ ct_fcgi_wait_close(int fd, int timeout_ms)
 		closed = n == 0 || (n < 0 && errno != EINTR);
 	}
 	return closed;
+}
+
+bool
+ct_fcgi_wait_hangup(int fd, int timeout_ms)
+{
+	struct pollfd p = {.fd = fd};
+
+	return poll(&p, 1, timeout_ms) > 0 && (p.revents & (POLLHUP | POLLERR));
 }
 
 struct ct_str

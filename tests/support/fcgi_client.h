@@ -59,6 +59,9 @@ void ct_fcgi_stream(
 struct ct_str ct_fcgi_request(
     struct ct_arena *a, const struct ct_fcgi_req *req);
 
+/* The bytes with one to eight faults, by the seed; b is begun anew. */
+void ct_fcgi_mutate(uint64_t *seed, struct ct_str whole, struct ct_buf *b);
+
 /* A connection to the unix socket; -1 with errno. */
 int ct_fcgi_dial(const char *path);
 /* False where the server took not all of it within 20 s. */
@@ -73,6 +76,8 @@ struct ct_fcgi_res ct_fcgi_ask(
     const char *path, struct ct_arena *a, const struct ct_fcgi_req *req);
 /* True once the server closed the connection; false when the time is up. */
 bool ct_fcgi_wait_close(int fd, int timeout_ms);
+/* The same without reading: what was sent to us is left where it is. */
+bool ct_fcgi_wait_hangup(int fd, int timeout_ms);
 /* Value of a header of the answer, trimmed; absent where there is none. */
 struct ct_str ct_fcgi_head(const struct ct_fcgi_res *res, const char *name);
 

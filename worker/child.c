@@ -194,6 +194,7 @@ ct_child_main(const struct ct_conf *conf, const struct ct_wire *wire)
 
 	sigaction(SIGTERM, &sa, NULL);
 	signal(SIGINT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
 	for (;;) {
 		n = recv(wire->fd, &go, 1, 0);
 		if (n < 0 && errno == EINTR)

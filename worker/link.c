@@ -1,14 +1,10 @@
 /*
- * A node's two connections to Redis. One speaks: scripts only. The other
- * listens: Redis tells it of every change to the ready lists (client tracking
- * in broadcast mode, sent to a second connection), so that a push wakes an
- * idle node at once, whoever made it. Any error on either closes both; then
- * connect anew, confirm the place or take a new one, audit, go on.
+ * A node's connection to Redis, over which it speaks in scripts only. Any error
+ * closes it; then connect anew, confirm the place or take a new one, audit, go
+ * on.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 
 #include "common/crypto.h"
@@ -19,9 +15,7 @@
 #define BACKOFF_MAX_MS 2000
 #define PROMOTE_LIMIT  100
 #define PROMOTE_MAX_MS 250
-#define REAP_LIMIT     100
 #define ARGV_MAX       512
-#define STARVE_TURN    16
 
 static struct ct_str
 number(struct ct_arena *a, int64_t v)
@@ -55,9 +49,8 @@ ct_link_drop(struct ct_node *n, const struct ct_err *why)
 	if (why != NULL)
 		ct_log(CT_WARN, "link", "Redis is away: %s %s", why->msg,
 		    why->detail);
-	ct_redis_close(l->bell);
+	ct_bell_drop(n, NULL);
 	ct_redis_close(l->main);
-	l->bell = NULL;
 	l->main = NULL;
 	l->backoff_ms = l->backoff_ms == 0 ? BACKOFF_MIN_MS : 2 * l->backoff_ms;
 	if (l->backoff_ms > BACKOFF_MAX_MS)
@@ -113,75 +106,14 @@ check_config(struct ct_node *n)
 	n->link.greeted = true;
 }
 
-/* Redis refuses prefixes of which one covers another. */
-static bool
-covered(const struct ct_node *n, size_t i)
-{
-	const struct ct_queue_row *q = n->queue;
-	size_t j;
-
-	for (j = 0; j < n->nqueues; j++)
-		if (j != i && q[j].list[0].n < q[i].list[0].n &&
-		    ct_str_starts(q[i].list[0], q[j].list[0]))
-			return true;
-	return false;
-}
-
-static enum ct_rc
-hang_bell(struct ct_node *n, struct ct_err *err)
-{
-	const struct redisReply *reply;
-	struct ct_str id[2] = {CT_STR("CLIENT"), CT_STR("ID")};
-	struct ct_str sub[2] = {
-	    CT_STR("SUBSCRIBE"), CT_STR("__redis__:invalidate")};
-	struct ct_str argv[8 + 2 * CT_QUEUES_MAX] = {CT_STR("CLIENT"),
-	    CT_STR("TRACKING"), CT_STR("ON"), CT_STR("REDIRECT"), {0},
-	    CT_STR("BCAST"), CT_STR("NOLOOP")};
-	int argc = 7;
-	enum ct_rc rc;
-	size_t i;
-
-	rc = ct_redis_do(n->link.bell, n->scratch, 2, id, &reply, err);
-	if (rc != CT_OK)
-		return rc;
-	argv[4] = number(n->scratch, ct_reply_i64(reply));
-	rc = ct_redis_do(n->link.bell, n->scratch, 2, sub, &reply, err);
-	if (rc != CT_OK)
-		return rc;
-	for (i = 0; i < n->nqueues; i++) {
-		if (covered(n, i))
-			continue;
-		argv[argc++] = CT_STR("PREFIX");
-		argv[argc++] = n->queue[i].list[0];
-	}
-	return ct_redis_do(n->link.main, n->scratch, argc, argv, &reply, err);
-}
-
 static enum ct_rc
 dial(struct ct_node *n, struct ct_err *err)
 {
-	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = &n->link};
-	struct ct_link *l = &n->link;
 	int timeout = ct_int((size_t)n->conf->redis_timeout_ms);
 	enum ct_rc rc;
 
-	rc = ct_redis_open(n->conf->redis_url, timeout, &l->main, err);
-	if (rc == CT_OK)
-		rc = ct_redis_open(n->conf->redis_url, timeout, &l->bell, err);
-	if (rc == CT_OK)
-		rc = ct_redis_ready(l->main, err);
-	if (rc == CT_OK)
-		rc = ct_redis_ready(l->bell, err);
-	if (rc == CT_OK)
-		rc = hang_bell(n, err);
-	if (rc != CT_OK)
-		return rc;
-	if (epoll_ctl(n->epoll_fd, EPOLL_CTL_ADD, ct_redis_fd(l->bell), &ev) !=
-	    0) {
-		ct_fail(err, CT_RETRY, NULL, "cannot watch the bell");
-		return ct_err_detail(err, "%s", strerror(errno));
-	}
-	return CT_OK;
+	rc = ct_redis_open(n->conf->redis_url, timeout, &n->link.main, err);
+	return rc == CT_OK ? ct_redis_ready(n->link.main, err) : rc;
 }
 
 static bool
@@ -283,7 +215,7 @@ bool
 ct_link_reap(struct ct_node *n)
 {
 	const struct redisReply *reply;
-	struct ct_str argv[11];
+	struct ct_str argv[9];
 	int64_t nodes, back, dead;
 	char when[CT_TIME_MAX];
 
@@ -299,11 +231,9 @@ ct_link_reap(struct ct_node *n)
 	argv[5] = ct_str_of(
 	    ct_arena_printf(n->scratch, ",\"date_done\":\"%s\"}", when));
 	argv[6] = number(n->scratch, CT_RESULT_TTL_S);
-	argv[7] = number(n->scratch, 604800);
-	argv[8] = number(n->scratch, 10000);
-	argv[9] = number(n->scratch, REAP_LIMIT);
-	argv[10] = number(n->scratch, n->conf->lease_ms);
-	if (!ask(n, "jq_reap", 11, argv, &reply))
+	argv[7] = CT_STR(CT_DEAD_CAP);
+	argv[8] = number(n->scratch, n->conf->lease_ms);
+	if (!ask(n, "jq_reap", 9, argv, &reply))
 		return false;
 	nodes = ct_reply_i64(ct_reply_at(reply, 0));
 	back = ct_reply_i64(ct_reply_at(reply, 1));
@@ -339,13 +269,13 @@ ct_link_promote(struct ct_node *n)
 }
 
 static bool
-is_known(const struct ct_node *n, struct ct_str src, struct ct_str raw)
+is_known(const struct ct_node *n, int64_t held)
 {
 	const struct ct_slot *s;
 
 	for (s = n->slot; s < n->slot + n->nslots; s++)
 		if (s->state >= CT_SLOT_STARTING && s->state <= CT_SLOT_ENDED &&
-		    ct_str_eq(s->src, src) && ct_str_eq(s->msg.raw, raw))
+		    s->number == held)
 			return true;
 	return false;
 }
@@ -355,26 +285,17 @@ ct_link_audit(struct ct_node *n)
 {
 	const struct redisReply *held, *reply;
 	struct ct_str argv[CT_SETTLE_ARGC];
-	struct ct_str src, raw;
-	size_t i, j;
+	size_t i;
 
 	if (!ask(n, "jq_audit", 2, argv, &held))
 		return false;
-	for (i = 0; i + 1 < ct_reply_n(held); i += 2) {
-		src = ct_reply_str(ct_reply_at(held, i));
-		raw = ct_reply_str(ct_reply_at(held, i + 1));
-		if (is_known(n, src, raw))
+	for (i = 0; i < ct_reply_n(held); i++) {
+		if (is_known(n, ct_reply_i64(ct_reply_at(held, i))))
 			continue;
 		ct_log(CT_WARN, "link",
 		    "audit: a claimed message was not "
 		    "known, it goes back");
-		for (j = 0; j < CT_SETTLE_ARGC; j++)
-			argv[j] = CT_STR("");
-		argv[2] = src;
-		argv[3] = raw;
-		argv[6] = CT_STR("requeue");
-		argv[8] = CT_STR("0");
-		argv[13] = CT_STR("-1");
+		ct_settle_unknown(ct_reply_str(ct_reply_at(held, i)), argv);
 		if (!ask(n, "jq_settle", CT_SETTLE_ARGC, argv, &reply))
 			return false;
 		n->rung = true;
@@ -409,26 +330,6 @@ ct_link_progress(struct ct_node *n, struct ct_slot *s, struct ct_str value)
 		break;
 	}
 	return true;
-}
-
-bool
-ct_link_rings(struct ct_node *n)
-{
-	const struct redisReply *reply;
-	struct ct_err err;
-
-	ct_err_clear(&err);
-	while (n->link.bell != NULL) {
-		if (ct_redis_poll(n->link.bell, n->scratch, &reply, &err) !=
-		    CT_OK) {
-			ct_link_drop(n, &err);
-			return false;
-		}
-		if (reply == NULL)
-			return true;
-		n->rung = true;
-	}
-	return false;
 }
 
 void

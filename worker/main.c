@@ -3,7 +3,6 @@
  */
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "common/crypto.h"
 #include "common/metrics.h"
@@ -45,16 +44,14 @@ level_of(const char *text)
 static enum ct_rc
 check(const struct ct_conf *conf, struct ct_err *err)
 {
-	struct ct_node *n = calloc(1, sizeof(*n));
+	struct ct_arena *a = ct_arena_create((size_t)1 << 20);
 	struct ct_redis *r = NULL;
+	struct ct_queues queues;
 	enum ct_rc rc;
 
-	if (n == NULL)
-		return ct_fail(err, CT_INTERNAL, NULL, "no memory");
-	n->names = ct_arena_create((size_t)1 << 20);
 	rc = ct_tasks_check(err);
 	if (rc == CT_OK)
-		rc = ct_node_queues(n, conf->queues, err);
+		rc = ct_queues_parse(&queues, a, conf->queues, err);
 	if (rc == CT_OK)
 		rc = ct_redis_open(conf->redis_url, 1000, &r, err);
 	if (rc == CT_OK && conf->beat_ms * 2 > conf->lease_ms)
@@ -62,8 +59,7 @@ check(const struct ct_conf *conf, struct ct_err *err)
 		    "CATETUBE_BEAT_MS must be at most half of "
 		    "CATETUBE_LEASE_MS");
 	ct_redis_close(r);
-	ct_arena_destroy(n->names);
-	free(n);
+	ct_arena_destroy(a);
 	return rc;
 }
 

@@ -18,47 +18,11 @@
 #define SCRATCH_CAP	 ((size_t)256 << 20)
 #define SLOT_CAP	 ((size_t)64 << 20)
 #define EVENTS		 64
-#define CLAIM_MS	 250 /* in case a ring was missed */
+#define CLAIM_MS	 250 /* in case no bell rang */
 #define AUDIT_MS	 30000
 #define DOG_MS		 1000
 #define RELAY_BACKOFF_MS 1000
 #define KILL_GRACE_MS	 2000
-
-enum ct_rc
-ct_node_queues(struct ct_node *n, const char *text, struct ct_err *err)
-{
-	struct ct_str rest = ct_str_of(text), part, name;
-	struct ct_queue_row *q;
-	int step;
-
-	n->nqueues = 0;
-	while (rest.p != NULL) {
-		part = ct_str_trim(ct_str_split(&rest, ','));
-		if (part.n == 0)
-			continue;
-		if (n->nqueues == CT_QUEUES_MAX)
-			return ct_fail(err, CT_INVALID, NULL,
-			    "CATETUBE_QUEUES names more than %d queues",
-			    CT_QUEUES_MAX);
-		q = &n->queue[n->nqueues++];
-		name = ct_str_split(&part, ':');
-		q->weight = 1;
-		q->credit = 0;
-		if (name.n == 0 || name.n > 64 ||
-		    memchr(name.p, '\n', name.n) != NULL ||
-		    (part.p != NULL && !ct_str_i64(part, 1, 1000, &q->weight)))
-			return ct_fail(err, CT_INVALID, NULL,
-			    "CATETUBE_QUEUES must be name:weight,... with "
-			    "weights from 1 to 1000");
-		q->name = ct_str_cstr(n->names, name);
-		for (step = 0; step < CT_STEPS; step++)
-			q->list[step] = ct_msg_list(n->names, name, step);
-	}
-	if (n->nqueues == 0)
-		return ct_fail(
-		    err, CT_INVALID, NULL, "CATETUBE_QUEUES names no queue");
-	return CT_OK;
-}
 
 static int
 watch(struct ct_node *n, int fd, void *who)
@@ -81,7 +45,7 @@ set_up(struct ct_node *n, struct ct_err *err)
 		snprintf(n->name, sizeof(n->name), "catetube@%s", n->host);
 	n->names = ct_arena_create(NAMES_CAP);
 	n->scratch = ct_arena_create(SCRATCH_CAP);
-	rc = ct_node_queues(n, n->conf->queues, err);
+	rc = ct_queues_parse(&n->queues, n->names, n->conf->queues, err);
 	if (rc != CT_OK)
 		return rc;
 	n->nslots = (size_t)n->conf->worker_children;
@@ -121,6 +85,7 @@ start_relay(struct ct_node *n, int64_t now)
 		_exit(0);
 	ct_signal_reset();
 	signal(SIGINT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
 	close_range(3, ~0U, 0);
 	prctl(PR_SET_NAME, "catetube-relay");
 	_exit(ct_relay_main(n->conf));
@@ -142,6 +107,11 @@ on_signals(struct ct_node *n)
 	while ((sig = ct_signal_next(n->signal_fd)) != 0) {
 		if (sig == SIGCHLD) {
 			ct_slots_reap(n);
+		} else if (sig == SIGHUP) {
+			ct_log(CT_INFO, "node", "replacing the children");
+			ct_slots_reload(n);
+			if (n->relay_pid > 0)
+				kill(n->relay_pid, SIGTERM);
 		} else if (sig == SIGTERM || sig == SIGINT) {
 			if (n->draining)
 				return false;
@@ -194,8 +164,10 @@ on_time(struct ct_node *n, int64_t now)
 		ct_notify("WATCHDOG=1");
 	if (n->relay_pid == 0 && !n->draining && now >= n->relay_retry_ms)
 		start_relay(n, now);
-	if (!n->draining)
+	if (!n->draining) {
+		ct_slots_roll(n);
 		ct_slots_fill(n);
+	}
 	if (!ct_link_up(n) && !ct_link_try(n))
 		return;
 	if (beat_ms > n->conf->lease_ms / 4)
@@ -210,6 +182,7 @@ on_time(struct ct_node *n, int64_t now)
 		return;
 	if (due(&n->next_claim_ms, now, CLAIM_MS))
 		n->rung = true;
+	ct_bell_hang(n);
 }
 
 static void
@@ -255,7 +228,7 @@ on_events(struct ct_node *n, const struct epoll_event *ev, int got)
 
 	for (i = 0; i < got; i++) {
 		if (ev[i].data.ptr == &n->link)
-			ct_link_rings(n);
+			ct_bell_rings(n);
 		else if (ev[i].data.ptr == n)
 			children = true;
 		else

@@ -2,8 +2,10 @@
  * One worker node: a single-threaded supervisor that owns all traffic with
  * Redis, and children that run one job each at a time.
  *
- *   link.c    the two connections, the place among the nodes, the scripts
- *   round.c   settle, claim, start: the two trips of one turn
+ *   link.c    the connection, the place among the nodes, the scripts
+ *   bell.c    how a push wakes an idle node
+ *   queues.c  which lists are asked, in which order
+ *   round.c   settle, claim, begin: the one trip of a turn
  *   slot.c    children: start, hand over a job, limits, death
  *   settle.c  what becomes of a message: pure decisions into a settle request
  *   node.c    the loop that ties them together
@@ -19,19 +21,27 @@
 #include "worker/wire.h"
 
 #define CT_QUEUES_MAX  32
-#define CT_SETTLE_ARGC 16
+#define CT_SETTLE_ARGC 15
+#define CT_JOB_TTL_S   "604800"
+#define CT_DEAD_CAP    "10000"
+#define CT_LISTS_MAX   (CT_STEPS * CT_QUEUES_MAX)
 
 struct ct_queue_row {
 	struct ct_str list[CT_STEPS]; /* by rising priority number */
-	const char *name;
 	int64_t weight;
 	int64_t credit; /* smooth weighted round robin */
+};
+
+struct ct_queues {
+	struct ct_queue_row row[CT_QUEUES_MAX];
+	size_t n;
+	unsigned turn; /* orders given, for the anti-starvation turn */
 };
 
 enum ct_slot_state {
 	CT_SLOT_EMPTY,	  /* no child */
 	CT_SLOT_IDLE,	  /* child waits */
-	CT_SLOT_STARTING, /* message claimed, start script not yet asked */
+	CT_SLOT_STARTING, /* message held and fit to run, not yet begun */
 	CT_SLOT_BUSY,	  /* child runs it */
 	CT_SLOT_ENDED,	  /* settle request is ready to be sent */
 	CT_SLOT_LEAVING	  /* child was told to exit */
@@ -62,9 +72,11 @@ struct ct_slot {
 	int64_t born_ms;
 	int64_t retry_ms; /* not started again before */
 	int64_t backoff_ms;
+	bool old;    /* to be replaced: a reload was asked for */
+	bool leaves; /* takes no other job */
 	/* The job; everything on a, which is reset when it is settled. */
 	struct ct_arena *a;
-	struct ct_str src;
+	int64_t number; /* of the message, under which Redis holds it for us */
 	struct ct_msg msg;
 	const struct ct_task *task;
 	int64_t began_ms;
@@ -76,31 +88,34 @@ struct ct_slot {
 
 struct ct_link {
 	struct ct_redis *main; /* NULL: down */
-	struct ct_redis *bell;
-	char wid[128];	    /* "": no place among the nodes */
-	int64_t beat_ok_ms; /* last beat that was granted */
-	int64_t retry_ms;   /* no attempt before */
+	struct ct_redis *bell; /* NULL: asking by the clock */
+	char wid[128];	       /* "": no place among the nodes */
+	int64_t beat_ok_ms;    /* last beat that was granted */
+	int64_t retry_ms;      /* no attempt before */
 	int64_t backoff_ms;
 	bool greeted; /* configuration of Redis was checked */
+	bool armed;   /* the bell will ring for the next push */
+	int64_t bell_retry_ms;
+	int64_t bell_backoff_ms;
 };
 
 struct ct_node {
 	const struct ct_conf *conf;
 	char name[96];
 	char host[64];
-	struct ct_queue_row queue[CT_QUEUES_MAX];
-	size_t nqueues;
+	struct ct_queues queues;
 	struct ct_slot *slot;
 	size_t nslots;
 	struct ct_link link;
-	struct ct_arena *names;	  /* of the queues */
+	struct ct_arena *names;	  /* of the lists */
 	struct ct_arena *scratch; /* reset every turn of the loop */
 	int epoll_fd;
 	int signal_fd;
 	pid_t relay_pid;
 	int64_t relay_retry_ms;
-	unsigned turn; /* claims made, for the anti-starvation turn */
-	bool rung;     /* there may be messages */
+	int64_t next_number; /* of messages that are claimed */
+	bool rung;	     /* there may be messages */
+	bool quiet;	     /* the last claim found the lists empty */
 	bool draining;
 	int64_t drain_at_ms; /* jobs are stopped then */
 	int64_t next_beat_ms, next_tick_ms, next_promote_ms, next_audit_ms,
@@ -110,7 +125,7 @@ struct ct_node {
 /* link.c. false: the connection was lost, or the place (wid is "" then). */
 bool ct_link_up(const struct ct_node *n);
 void ct_link_drop(struct ct_node *n, const struct ct_err *why);
-/* Connect, subscribe, take a place or confirm it, audit. */
+/* Connect, take a place or confirm it, audit. */
 bool ct_link_try(struct ct_node *n);
 /* The place is lost: stop its jobs, forget it. */
 void ct_link_lose(struct ct_node *n);
@@ -121,14 +136,40 @@ bool ct_link_promote(struct ct_node *n);
 bool ct_link_audit(struct ct_node *n);
 bool ct_link_progress(
     struct ct_node *n, struct ct_slot *s, struct ct_str value);
-/* Empty the bell. */
-bool ct_link_rings(struct ct_node *n);
 /* Say good-bye: what is still held goes back. */
 void ct_link_leave(struct ct_node *n);
 /*
- * round.c. One trip: send every settle request, claim as many messages as there
- * will be idle children. A second one: start what was claimed. *more: call
- * again.
+ * bell.c. Whatever happens to the bell, messages are asked for by the clock.
+ * Hang it where there is none and its back-off is over; the link is up.
+ */
+void ct_bell_hang(struct ct_node *n);
+/*
+ * Asking for a ring at the next push, as part of a trip: append, then take. The
+ * node is told to claim again where the lists are not empty by then.
+ */
+bool ct_bell_unarmed(const struct ct_node *n);
+bool ct_bell_append(struct ct_node *n, struct ct_err *err);
+bool ct_bell_take(struct ct_node *n, struct ct_err *err);
+/* Empty it. */
+void ct_bell_rings(struct ct_node *n);
+/* why: what went wrong, or NULL where the link goes down with it. */
+void ct_bell_drop(struct ct_node *n, const struct ct_err *why);
+
+/* queues.c */
+/* "default:4,mail:4" into rows. CT_INVALID names what is wrong. */
+enum ct_rc ct_queues_parse(struct ct_queues *q, struct ct_arena *a,
+    const char *text, struct ct_err *err) CT_MUSTCHECK;
+/*
+ * The lists in the order to be served: by priority, then by queue, beginning
+ * with the one whose turn it is; each 16th time the least urgent come first.
+ * Returns how many; lists holds CT_LISTS_MAX.
+ */
+int ct_queues_order(struct ct_queues *q, struct ct_str *lists);
+
+/*
+ * round.c. One trip: send every settle request, claim and begin as many
+ * messages as there will be idle children, begin what needed a look first.
+ * *more: call again.
  */
 bool ct_link_round(struct ct_node *n, bool *more);
 
@@ -144,6 +185,10 @@ void ct_slots_reap(struct ct_node *n);
 /* Enforce limits; returns the next time to look, INT64_MAX: none. */
 int64_t ct_slots_limits(struct ct_node *n, int64_t now);
 void ct_slot_stop(struct ct_slot *s, enum ct_stop why);
+/* Replace every child that runs now, one after the other, between jobs. */
+void ct_slots_reload(struct ct_node *n);
+/* The next step of that. */
+void ct_slots_roll(struct ct_node *n);
 /* After the settle request was answered. */
 void ct_slot_done(struct ct_node *n, struct ct_slot *s);
 /* The place is lost: kill everything that runs, forget it. */
@@ -155,18 +200,21 @@ struct ct_slot *ct_slot_idle(struct ct_node *n);
 
 /* settle.c: each fills s->settle and sets ENDED. */
 /*
- * A claimed message: parse it, decide. Sets STARTING where it is to be run,
- * else ENDED.
+ * A claimed message and what the claim script said of it: parse it, decide.
+ * Sets STARTING where it is to be run but was not begun, ENDED where it is not
+ * to be run; neither: a child may have it.
  */
-void ct_settle_claimed(struct ct_node *n, struct ct_slot *s, struct ct_str src,
-    struct ct_str raw, int64_t redis_now_ms);
-/* What the start script said instead of GO. */
+void ct_settle_claimed(struct ct_node *n, struct ct_slot *s, struct ct_str raw,
+    struct ct_str word, int64_t redis_now_ms);
+/* What the claim script said instead of GO. */
 void ct_settle_refused(
     struct ct_node *n, struct ct_slot *s, struct ct_str word);
 void ct_settle_frame(
     struct ct_node *n, struct ct_slot *s, const struct ct_frame *f);
-/* Whether it was started is unknown: the answer was lost. */
+/* Whether it was begun is unknown: the answer was lost. */
 void ct_settle_unstarted(struct ct_node *n, struct ct_slot *s);
+/* The request (CT_SETTLE_ARGC) that gives a message back by its number. */
+void ct_settle_unknown(struct ct_str number, struct ct_str *argv);
 /* The child died without an answer. */
 void ct_settle_death(struct ct_node *n, struct ct_slot *s);
 /* A child has got it. */
@@ -179,9 +227,6 @@ int64_t ct_backoff_ms(int backoff_s, int64_t retries);
 
 /* node.c: the life of a node; returns the exit status of the process. */
 int ct_node_run(const struct ct_conf *conf);
-/* "default:4,mail:4" into rows. CT_INVALID names what is wrong. */
-enum ct_rc ct_node_queues(
-    struct ct_node *n, const char *text, struct ct_err *err) CT_MUSTCHECK;
 
 /* relay.c: the life of the outbox relay, a child of the node. */
 int ct_relay_main(const struct ct_conf *conf);

@@ -1,57 +1,44 @@
 /*
- * One turn of a node: settle what has ended and claim what is next in one
- * trip, start what was claimed in a second one.
+ * One turn of a node, in one trip: settle what has ended, claim and begin what
+ * is next. A message that needs a look first is begun in the next turn.
  */
 #include "worker/node.h"
 
-#define STARVE_TURN 16
+#define CLAIM_ARGC 5 /* before the held ones */
 
-/* The queues by smooth weighted round robin: the chosen one comes first. */
-static void
-order_queues(struct ct_node *n, size_t order[CT_QUEUES_MAX])
+static struct ct_str
+number(struct ct_node *n, int64_t v)
 {
-	int64_t sum = 0;
-	size_t i, best = 0;
-
-	for (i = 0; i < n->nqueues; i++) {
-		n->queue[i].credit += n->queue[i].weight;
-		sum += n->queue[i].weight;
-		if (n->queue[i].credit > n->queue[best].credit)
-			best = i;
-	}
-	n->queue[best].credit -= sum;
-	for (i = 0; i < n->nqueues; i++)
-		order[i] = (best + i) % n->nqueues;
-}
-
-/* Every list by priority, then queue; each 16th turn the last come first. */
-static int
-claim_keys(struct ct_node *n, struct ct_str *argv)
-{
-	size_t order[CT_QUEUES_MAX], i;
-	bool reversed = ++n->turn % STARVE_TURN == 0;
-	int argc = 0, step;
-
-	order_queues(n, order);
-	for (step = 0; step < CT_STEPS; step++)
-		for (i = 0; i < n->nqueues; i++)
-			argv[argc++] =
-			    n->queue[order[i]]
-				.list[reversed ? CT_STEPS - 1 - step : step];
-	return argc;
+	return ct_str_of(ct_arena_printf(n->scratch, "%lld", (long long)v));
 }
 
 static bool
 append_claim(struct ct_node *n, size_t want, struct ct_err *err)
 {
-	struct ct_str argv[CT_STEPS * CT_QUEUES_MAX + 3];
-	int nkeys = claim_keys(n, argv);
+	struct ct_str *v,
+	    *argv = ct_arena_alloc(n->scratch,
+		(CT_LISTS_MAX + CLAIM_ARGC + 4 * n->nslots) * sizeof(*argv));
+	int nkeys = ct_queues_order(&n->queues, argv);
+	struct ct_slot *s;
 
-	argv[nkeys] = ct_str_of(n->conf->queue_prefix);
-	argv[nkeys + 1] = ct_str_of(n->link.wid);
-	argv[nkeys + 2] = ct_str_of(ct_arena_printf(n->scratch, "%zu", want));
+	v = argv + nkeys;
+	*v++ = ct_str_of(n->conf->queue_prefix);
+	*v++ = ct_str_of(n->link.wid);
+	*v++ = CT_STR(CT_JOB_TTL_S);
+	*v++ = number(n, (int64_t)want);
+	*v++ = number(n, n->next_number);
+	/* Never used again, even where this claim's answer is lost. */
+	n->next_number += (int64_t)want;
+	for (s = n->slot; s < n->slot + n->nslots; s++) {
+		if (s->state != CT_SLOT_STARTING)
+			continue;
+		*v++ = number(n, s->number);
+		*v++ = s->msg.id;
+		*v++ = number(n, s->msg.retries);
+		*v++ = s->msg.task;
+	}
 	return ct_redis_append_eval(n->link.main, ct_script("jq_claim"), nkeys,
-		   nkeys + 3, argv, err) == CT_OK;
+		   (int)(v - argv), argv, err) == CT_OK;
 }
 
 /* An error reply, such as "out of memory", is like a lost connection. */
@@ -90,61 +77,69 @@ take_settled(struct ct_node *n, struct ct_err *err)
 	return true;
 }
 
-/* false: the place is lost. */
-static bool
-take_claimed(struct ct_node *n, const struct redisReply *reply)
+/* What was held is begun or refused. Returns how many words it took. */
+static size_t
+take_held(struct ct_node *n, const struct redisReply *reply)
 {
-	int64_t redis_now_ms = ct_reply_i64(ct_reply_at(reply, 0));
 	struct ct_slot *s;
-	size_t i;
-
-	if (redis_now_ms < 0)
-		return false;
-	for (i = 1; i + 1 < ct_reply_n(reply); i += 2) {
-		s = ct_slot_idle(n);
-		if (s == NULL)
-			ct_bug("more messages claimed than children idle");
-		ct_settle_claimed(n, s, ct_reply_str(ct_reply_at(reply, i)),
-		    ct_reply_str(ct_reply_at(reply, i + 1)), redis_now_ms);
-	}
-	return true;
-}
-
-static bool
-start_claimed(struct ct_node *n, struct ct_err *err)
-{
-	const struct redisReply *reply;
-	struct ct_str argv[8];
 	struct ct_str word;
-	struct ct_slot *s;
+	size_t i = 1;
 
 	for (s = n->slot; s < n->slot + n->nslots; s++) {
 		if (s->state != CT_SLOT_STARTING)
 			continue;
-		argv[0] = ct_str_of(n->conf->queue_prefix);
-		argv[1] = ct_str_of(n->link.wid);
-		argv[2] = s->src;
-		argv[3] = s->msg.raw;
-		argv[4] = s->msg.id;
-		argv[5] = ct_str_of(ct_arena_printf(
-		    n->scratch, "%lld", (long long)s->msg.retries));
-		argv[6] = s->msg.task;
-		argv[7] = CT_STR("604800");
-		if (ct_redis_append_eval(n->link.main, ct_script("jq_start"), 0,
-			8, argv, err) != CT_OK)
-			return false;
-	}
-	for (s = n->slot; s < n->slot + n->nslots; s++) {
-		if (s->state != CT_SLOT_STARTING)
-			continue;
-		if (!take(n, &reply, err))
-			return false;
-		word = ct_reply_str(ct_reply_at(reply, 0));
+		word = ct_reply_str(ct_reply_at(reply, i++));
 		if (ct_str_is(word, "GO"))
 			ct_slot_run(n, s);
 		else
 			ct_settle_refused(n, s, word);
 	}
+	return i - 1;
+}
+
+static void
+take_claimed(struct ct_node *n, const struct redisReply *reply, size_t from,
+    int64_t first)
+{
+	int64_t redis_now_ms = ct_reply_i64(ct_reply_at(reply, 0));
+	struct ct_str word;
+	struct ct_slot *s;
+	size_t i;
+
+	for (i = from; i + 2 < ct_reply_n(reply); i += 3) {
+		s = ct_slot_idle(n);
+		if (s == NULL)
+			ct_bug("more messages claimed than children idle");
+		s->number = first++;
+		word = ct_reply_str(ct_reply_at(reply, i + 2));
+		s->state = CT_SLOT_BUSY;
+		ct_settle_claimed(n, s, ct_reply_str(ct_reply_at(reply, i + 1)),
+		    word, redis_now_ms);
+		if (s->state == CT_SLOT_BUSY)
+			ct_slot_run(n, s);
+	}
+}
+
+/* false: the connection was lost. */
+static bool
+take_claim(struct ct_node *n, size_t want, struct ct_err *err)
+{
+	const struct redisReply *reply;
+	size_t held;
+
+	if (!take(n, &reply, err))
+		return false;
+	if (ct_reply_i64(ct_reply_at(reply, 0)) < 0) {
+		ct_link_lose(n);
+		return true;
+	}
+	held = take_held(n, reply);
+	/* A short answer: the lists are empty until the bell rings. */
+	if (want > 0) {
+		n->rung = (ct_reply_n(reply) - 1 - held) / 3 == want;
+		n->quiet = !n->rung;
+	}
+	take_claimed(n, reply, 1 + held, n->next_number - (int64_t)want);
 	return true;
 }
 
@@ -162,11 +157,40 @@ free_children(const struct ct_node *n)
 	return free;
 }
 
-static bool
-round_trip(struct ct_node *n, bool *more, struct ct_err *err)
+/*
+ * What one trip is made of. Where the lists were empty before they will be
+ * again after the claim, so the bell is armed in the same trip; else only once
+ * a claim came back short.
+ */
+struct trip {
+	size_t want;
+	bool settles;
+	bool claims;
+	bool arms;
+};
+
+static struct trip
+plan(const struct ct_node *n)
 {
-	size_t want = n->rung && !n->draining ? free_children(n) : 0;
-	const struct redisReply *reply;
+	struct trip t = {0};
+
+	t.want = n->rung && !n->draining ? free_children(n) : 0;
+	t.settles = ct_slots_count(n, CT_SLOT_ENDED) > 0;
+	t.claims = t.want > 0 || ct_slots_count(n, CT_SLOT_STARTING) > 0;
+	t.arms = ct_bell_unarmed(n) && !n->draining &&
+		 (!n->rung || (t.want > 0 && n->quiet));
+	return t;
+}
+
+static bool
+has_work(struct trip t)
+{
+	return t.settles || t.claims || t.arms;
+}
+
+static bool
+round_trip(struct ct_node *n, struct trip t, struct ct_err *err)
+{
 	struct ct_slot *s;
 
 	for (s = n->slot; s < n->slot + n->nslots; s++)
@@ -174,42 +198,31 @@ round_trip(struct ct_node *n, bool *more, struct ct_err *err)
 		    ct_redis_append_eval(n->link.main, ct_script("jq_settle"),
 			0, CT_SETTLE_ARGC, s->settle.argv, err) != CT_OK)
 			return false;
-	if (want > 0 && !append_claim(n, want, err))
+	if (t.claims && !append_claim(n, t.want, err))
 		return false;
-	if (!take_settled(n, err))
+	if (t.arms && !ct_bell_append(n, err))
 		return false;
-	if (want > 0) {
-		if (!take(n, &reply, err))
-			return false;
-		/* A short answer: the lists are empty until the bell rings. */
-		n->rung = (ct_reply_n(reply) - 1) / 2 == want;
-		if (!take_claimed(n, reply)) {
-			ct_link_lose(n);
-			*more = false;
-			return true;
-		}
-		if (!start_claimed(n, err))
-			return false;
-	}
-	*more = ct_slots_count(n, CT_SLOT_ENDED) > 0 ||
-		(n->rung && !n->draining && free_children(n) > 0);
-	return true;
+	return take_settled(n, err) &&
+	       (!t.claims || take_claim(n, t.want, err)) &&
+	       (!t.arms || ct_bell_take(n, err));
 }
 
 bool
 ct_link_round(struct ct_node *n, bool *more)
 {
+	struct trip t = plan(n);
 	struct ct_err err;
 
 	*more = false;
 	if (!ct_link_up(n))
 		return false;
-	if (ct_slots_count(n, CT_SLOT_ENDED) == 0 &&
-	    (!n->rung || free_children(n) == 0))
+	if (!has_work(t))
 		return true;
 	ct_err_clear(&err);
-	if (round_trip(n, more, &err))
-		return true;
-	ct_link_drop(n, &err);
-	return false;
+	if (!round_trip(n, t, &err)) {
+		ct_link_drop(n, &err);
+		return false;
+	}
+	*more = ct_link_up(n) && has_work(plan(n));
+	return true;
 }

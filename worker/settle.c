@@ -10,8 +10,6 @@
 #include "worker/node.h"
 
 #define BACKOFF_MAX_S 600
-#define JOB_TTL_S     "604800"
-#define DEAD_CAP      "10000"
 
 /* What a task's rc means. */
 static const bool try_again[CT_RC_COUNT] = {
@@ -24,8 +22,7 @@ static const bool try_again[CT_RC_COUNT] = {
 enum {
 	A_PREFIX,
 	A_WID,
-	A_SRC,
-	A_RAW,
+	A_NUMBER,
 	A_ID,
 	A_TRY,
 	A_OP,
@@ -58,8 +55,7 @@ request(struct ct_node *n, struct ct_slot *s, const char *op, const char *state,
 	s->settle.waits = strcmp(op, "sched") == 0;
 	v[A_PREFIX] = ct_str_of(n->conf->queue_prefix);
 	v[A_WID] = ct_str_of(ct_arena_printf(s->a, "%s", n->link.wid));
-	v[A_SRC] = s->src;
-	v[A_RAW] = s->msg.raw;
+	v[A_NUMBER] = number(s, s->number);
 	v[A_ID] = s->msg.id.p != NULL ? s->msg.id : none;
 	v[A_TRY] = number(s, s->msg.retries);
 	v[A_OP] = ct_str_of(op);
@@ -68,10 +64,10 @@ request(struct ct_node *n, struct ct_slot *s, const char *op, const char *state,
 	v[A_STATE] = ct_str_of(state);
 	v[A_RESULT] = none;
 	v[A_RESULT_TTL] = number(s, CT_RESULT_TTL_S);
-	v[A_TTL] = CT_STR(JOB_TTL_S);
+	v[A_TTL] = CT_STR(CT_JOB_TTL_S);
 	v[A_MAX] = CT_STR("-1");
 	v[A_REASON] = none;
-	v[A_CAP] = CT_STR(DEAD_CAP);
+	v[A_CAP] = CT_STR(CT_DEAD_CAP);
 	s->state = CT_SLOT_ENDED;
 }
 
@@ -121,15 +117,30 @@ bury(struct ct_node *n, struct ct_slot *s, const char *reason)
 		    (struct ct_str){0});
 }
 
-void
-ct_settle_claimed(struct ct_node *n, struct ct_slot *s, struct ct_str src,
-    struct ct_str raw, int64_t redis_now_ms)
+/* A message that was not begun, because of a time or an unusual header. */
+static void
+look(struct ct_node *n, struct ct_slot *s, int64_t redis_now_ms)
 {
-	struct ct_err err;
+	const struct ct_msg *m = &s->msg;
+
+	if (m->expires_ms != CT_NULL_I64 && m->expires_ms <= redis_now_ms) {
+		revoke(n, s, "expired");
+	} else if (m->eta_ms != CT_NULL_I64 && m->eta_ms > redis_now_ms) {
+		request(n, s, "sched", "scheduled", "scheduled");
+		s->settle.argv[A_DUE] = number(s, m->eta_ms);
+	} else {
+		s->state = CT_SLOT_STARTING;
+	}
+}
+
+void
+ct_settle_claimed(struct ct_node *n, struct ct_slot *s, struct ct_str raw,
+    struct ct_str word, int64_t redis_now_ms)
+{
 	struct ct_msg *m = &s->msg;
+	struct ct_err err;
 
 	ct_err_clear(&err);
-	s->src = ct_str_dup(s->a, src);
 	s->began_ms = ct_mono_ms();
 	s->task = NULL;
 	s->stop = CT_STOP_NONE;
@@ -138,20 +149,15 @@ ct_settle_claimed(struct ct_node *n, struct ct_slot *s, struct ct_str src,
 		return;
 	}
 	s->task = ct_task_find(m->task, n->conf->test_tasks);
-	if (m->expires_ms != CT_NULL_I64 && m->expires_ms <= redis_now_ms) {
-		revoke(n, s, "expired");
-	} else if (m->eta_ms != CT_NULL_I64 && m->eta_ms > redis_now_ms) {
-		request(n, s, "sched", "scheduled", "scheduled");
-		s->settle.argv[A_NEXT] = m->raw;
-		s->settle.argv[A_DUE] = number(s, m->eta_ms);
-	} else if (s->task == NULL) {
+	if (ct_str_is(word, "LOOK"))
+		look(n, s, redis_now_ms);
+	else if (!ct_str_is(word, "GO"))
+		ct_settle_refused(n, s, word);
+	if (s->task == NULL && s->state != CT_SLOT_ENDED)
 		fail_with(n, s,
 		    celery_error(
 			s, "NotRegistered", ct_str_cstr(s->a, m->task)),
 		    (struct ct_str){0});
-	} else {
-		s->state = CT_SLOT_STARTING;
-	}
 }
 
 void
@@ -204,6 +210,19 @@ requeue(struct ct_node *n, struct ct_slot *s, bool counts, const char *reason)
 	    ct_exception_json(s->a, "billiard.exceptions", "WorkerLostError",
 		(struct ct_str){0}, "Worker exited prematurely."),
 	    (struct ct_str){0});
+}
+
+void
+ct_settle_unknown(struct ct_str held, struct ct_str *argv)
+{
+	size_t i;
+
+	for (i = 0; i < CT_SETTLE_ARGC; i++)
+		argv[i] = CT_STR("");
+	argv[A_NUMBER] = held;
+	argv[A_OP] = CT_STR("requeue");
+	argv[A_DUE] = CT_STR("0");
+	argv[A_MAX] = CT_STR("-1");
 }
 
 void

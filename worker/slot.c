@@ -89,6 +89,8 @@ start_child(struct ct_node *n, struct ct_slot *s)
 	}
 	s->fd = fd[0];
 	s->jobs = 0;
+	s->old = false;
+	s->leaves = false;
 	s->born_ms = ct_mono_ms();
 	s->state = CT_SLOT_IDLE;
 	return true;
@@ -171,8 +173,10 @@ ct_slot_frames(struct ct_node *n, struct ct_slot *s)
 		    f.rc >= CT_RC_COUNT)
 			continue;
 		if (f.kind != CT_FRAME_PROGRESS) {
+			/* Its last word on this job: none other is due. */
 			s->jobs++;
 			ct_settle_frame(n, s, &f);
+			return true;
 		} else if (!ct_link_progress(
 			       n, s, (struct ct_str){f.text, f.value_n})) {
 			return false;
@@ -184,7 +188,8 @@ ct_slot_frames(struct ct_node *n, struct ct_slot *s)
 bool
 ct_slot_stays(const struct ct_node *n, const struct ct_slot *s)
 {
-	return s->pid > 0 && s->fd >= 0 && s->jobs < n->conf->child_jobs;
+	return s->pid > 0 && s->fd >= 0 && !s->leaves &&
+	       s->jobs < n->conf->child_jobs;
 }
 
 /* Closing the socket tells an idle child to exit. */
@@ -195,6 +200,33 @@ let_go(struct ct_slot *s)
 		close(s->fd);
 	s->fd = -1;
 	s->state = s->pid > 0 ? CT_SLOT_LEAVING : CT_SLOT_EMPTY;
+}
+
+void
+ct_slots_reload(struct ct_node *n)
+{
+	struct ct_slot *s;
+
+	for (s = n->slot; s < n->slot + n->nslots; s++)
+		s->old = s->pid > 0;
+}
+
+void
+ct_slots_roll(struct ct_node *n)
+{
+	struct ct_slot *s, *next = NULL;
+
+	for (s = n->slot; s < n->slot + n->nslots; s++) {
+		if (s->leaves)
+			return;
+		if (s->old && s->state != CT_SLOT_EMPTY)
+			next = s;
+	}
+	if (next == NULL)
+		return;
+	next->leaves = true;
+	if (next->state == CT_SLOT_IDLE)
+		let_go(next);
 }
 
 void
@@ -220,6 +252,7 @@ buried(struct ct_node *n, struct ct_slot *s, int status)
 		close(s->fd);
 	s->fd = -1;
 	s->pid = 0;
+	s->leaves = false;
 	if (s->state == CT_SLOT_BUSY) {
 		ct_log(CT_WARN, "slot", "child died in job %.*s: %s %d",
 		    CT_STR_FMT(s->msg.id),

@@ -12,6 +12,7 @@ const struct ct_task ct_tasks[] = {
     {"test.echo", "default", ct_test_echo, 3, 1, 60, 70, CT_TASK_TEST},
     {"test.fail", "default", ct_test_fail, 3, 1, 60, 70, CT_TASK_TEST},
     {"test.noop", "default", ct_test_noop, 3, 1, 60, 70, CT_TASK_TEST},
+    {"test.now", "default", ct_test_now, 3, 1, 60, 70, CT_TASK_TEST},
     {"test.progress", "default", ct_test_progress, 3, 1, 60, 70, CT_TASK_TEST},
     {"test.sleep", "default", ct_test_sleep, 3, 1, 600, 610, CT_TASK_TEST},
 };

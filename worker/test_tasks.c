@@ -64,6 +64,15 @@ ct_test_noop(CT_UNUSED struct ct_job *job, CT_UNUSED struct ct_err *err)
 	return CT_OK;
 }
 
+/* When it began, in microseconds since 1970. */
+enum ct_rc
+ct_test_now(struct ct_job *job, CT_UNUSED struct ct_err *err)
+{
+	job->result =
+	    ct_str_of(ct_arena_printf(job->a, "%lld", (long long)ct_now_us()));
+	return CT_OK;
+}
+
 enum ct_rc
 ct_test_crash(CT_UNUSED struct ct_job *job, CT_UNUSED struct ct_err *err)
 {

@@ -36,19 +36,16 @@ local function begin(src, id, try, task)
   return 'GO'
 end
 
--- The headers that are enough to begin a job; nil where a time must be looked
--- at, or anything is unusual.
+-- Headers that are enough to begin a job; false: a time must be looked at, or
+-- something is unusual.
 local function plain(raw)
+  local none = cjson.null
   local ok, m = pcall(cjson.decode, #raw < 65536 and raw or '')
   local h = ok and type(m) == 'table' and m.headers
-  if type(h) ~= 'table' or type(h.id) ~= 'string'
-      or type(h.task) ~= 'string' or #h.id < 1 or #h.id > 200
-      or (h.eta or cjson.null) ~= cjson.null
-      or (h.expires or cjson.null) ~= cjson.null then
-    return nil
-  end
-  local try = h.retries or 0
-  return try ~= cjson.null and type(try) == 'number' and h or nil, try
+  return type(h) == 'table' and type(h.id) == 'string' and #h.id > 0
+    and #h.id <= 200 and type(h.task) == 'string'
+    and (h.eta or none) == none and (h.expires or none) == none
+    and type(h.retries or 0) == 'number' and h
 end
 
 local t = redis.call('TIME')
@@ -64,17 +61,16 @@ for i = 6, #ARGV, 4 do
 end
 
 local number, pop = tonumber(ARGV[5]), {'LMPOP', #KEYS, unpack(KEYS)}
+pop[#KEYS + 3], pop[#KEYS + 4] = 'RIGHT', 'COUNT'
 while want > 0 do
-  pop[#KEYS + 3], pop[#KEYS + 4], pop[#KEYS + 5] = 'RIGHT', 'COUNT', want
+  pop[#KEYS + 5] = want
   local got = redis.call(unpack(pop))
   if not got then
-    -- Reading the lists asks to be told of the next push (CLIENT TRACKING).
-    redis.call('EXISTS', unpack(KEYS))
     break
   end
   for _, raw in ipairs(got[2]) do
-    local h, try = plain(raw)
-    local word = h and begin(got[1], h.id, try, h.task) or 'LOOK'
+    local h = plain(raw)
+    local word = h and begin(got[1], h.id, h.retries or 0, h.task) or 'LOOK'
     local field = {number, got[1] .. '\n' .. raw}
     if word == 'GO' then
       field[3], field[4] = number .. 'i', h.id

@@ -5,8 +5,8 @@
 --   op drop:    the message is a copy: nothing but the message goes
 --   op sched:   next, or the message itself where next is empty, waits until
 --               due_ms (a retry, or a time to come)
---   op requeue: back to its list, served next; counted where max_redeliver >= 0,
---               and past it the message goes to the dead set with the result
+--   op requeue: back to its list, served next; where max_redeliver >= 0 that
+--               is counted, and past it the message is dead, with the result
 --   op dead:    to the dead set
 -- number is the message's in proc:<wid>. id may be empty: the job is then the
 -- one that was begun, if any. result may be empty.
@@ -24,10 +24,8 @@ end
 local gone = redis.call('HDEL', own, n, n .. 'i')
 local job, mark = p .. 'job:' .. id, wid .. ' ' .. try
 if gone == 0 then
-  local again = id ~= '' and redis.call('HGET', job, 'settled') == mark
-  return again and 2 or 0
-end
-if op == 'drop' then
+  return id ~= '' and redis.call('HGET', job, 'settled') == mark and 2 or 0
+elseif op == 'drop' then
   return 1
 end
 
@@ -35,8 +33,7 @@ local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local set, ret = {}, 1
 local function put(name, value)
-  set[#set + 1] = name
-  set[#set + 1] = value
+  set[#set + 1], set[#set + 2] = name, value
 end
 local src = held and string.match(held, '^[^\n]*')
 if op == 'requeue' then
@@ -64,9 +61,7 @@ if id == '' then
 end
 put('state', state)
 put('owner', '')
-if ARGV[14] ~= '' then
-  put('error', ARGV[14])
-end
+if ARGV[14] ~= '' then put('error', ARGV[14]) end
 -- A retry ends this try, too: the next one is another message.
 if op == 'ack' or op == 'dead' or ARGV[7] ~= '' then
   put('settled', mark)

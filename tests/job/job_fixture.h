@@ -264,6 +264,7 @@ test_up(void **state)
 	(void)state;
 	arena = ct_arena_create((size_t)256 << 20);
 	cmd("FLUSHALL");
+	cmd("ACL SETUSER default +@all");
 	return 0;
 }
 

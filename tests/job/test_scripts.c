@@ -31,49 +31,52 @@ enter(const char *wid)
 	run("jq_register", 0, wid, "host", "1", "q:1", "2", "60000", NULL);
 }
 
-static struct ct_str
-word(const struct redisReply *r)
-{
-	return ct_reply_str(ct_reply_at(r, 0));
-}
-
 static int64_t
 first(const struct redisReply *r)
 {
 	return ct_reply_i64(ct_reply_at(r, 0));
 }
 
+/* Take up to count messages from list q; number of the first one. */
 static const struct redisReply *
-start(const char *wid, const char *raw, const char *id, const char *try)
+claim(const char *wid, const char *count, const char *number)
 {
-	return run("jq_start", 0, wid, "q", raw, id, try, "t", "600", NULL);
+	return run("jq_claim", 1, "q", wid, "600", count, number, NULL);
+}
+
+/* The word for a message that is held under a number already. */
+static struct ct_str
+start(const char *wid, const char *number, const char *id, const char *try)
+{
+	return ct_reply_str(
+	    ct_reply_at(run("jq_claim", 1, "none", wid, "600", "0", "0", number,
+			    id, try, "t", NULL),
+		1));
 }
 
 static int64_t
-settle(const char *wid, const char *raw, const char *id, const char *try,
+settle(const char *wid, const char *number, const char *id, const char *try,
     const char *op, const char *next, const char *max)
 {
-	return ct_reply_i64(
-	    run("jq_settle", 0, wid, "q", raw, id, try, op, next, "99", "ended",
-		"{\"r\":1}", "600", "600", max, "", "10", NULL));
+	return ct_reply_i64(run("jq_settle", 0, wid, number, id, try, op, next,
+	    "99", "ended", "{\"r\":1}", "600", "600", max, "", "10", NULL));
 }
 
 static const struct redisReply *
 reap(const char *stall_ms, const char *max, const char *lease_ms)
 {
 	return run("jq_reap", 0, "any", stall_ms, max, "{\"id\":", "}", "600",
-	    "600", "10", "100", lease_ms, NULL);
+	    "10", lease_ms, NULL);
 }
 
-/* A message of node w1 on list q, started as job j, try 0. */
+/* A message of node w1 on list q, held as 1, begun as job j, try 0. */
 static void
 running(void)
 {
 	enter("w1");
 	cmd("LPUSH q m1");
-	assert_int_equal(
-	    ct_reply_n(run("jq_claim", 1, "q", "w1", "1", NULL)), 3);
-	assert_true(ct_str_is(word(start("w1", "m1", "j", "0")), "GO"));
+	assert_int_equal(ct_reply_n(claim("w1", "1", "1")), 4);
+	assert_true(ct_str_is(start("w1", "1", "j", "0"), "GO"));
 }
 
 static void
@@ -82,21 +85,78 @@ test_claim(void **state)
 	const struct redisReply *r;
 
 	(void)state;
-	assert_int_equal(first(run("jq_claim", 1, "q", "w1", "1", NULL)), -1);
+	assert_int_equal(first(claim("w1", "1", "1")), -1);
 	enter("w1");
 	cmd("LPUSH q a b");
 	cmd("LPUSH q2 c d");
-	r = run("jq_claim", 2, "q2", "q", "w1", "3", NULL);
-	assert_int_equal(ct_reply_n(r), 7);
+	r = run("jq_claim", 2, "q2", "q", "w1", "600", "3", "7", NULL);
+	assert_int_equal(ct_reply_n(r), 10);
 	assert_true(ct_str_is(ct_reply_str(ct_reply_at(r, 2)), "c"));
-	assert_true(ct_str_is(ct_reply_str(ct_reply_at(r, 4)), "d"));
-	assert_true(ct_str_is(ct_reply_str(ct_reply_at(r, 5)), "q"));
-	assert_true(ct_str_is(ct_reply_str(ct_reply_at(r, 6)), "a"));
+	assert_true(ct_str_is(ct_reply_str(ct_reply_at(r, 3)), "LOOK"));
+	assert_true(ct_str_is(ct_reply_str(ct_reply_at(r, 5)), "d"));
+	assert_true(ct_str_is(ct_reply_str(ct_reply_at(r, 7)), "q"));
+	assert_true(ct_str_is(ct_reply_str(ct_reply_at(r, 8)), "a"));
 	assert_int_equal(cmd_i64("LLEN", "q"), 1);
-	assert_int_equal(cmd_i64("LLEN", "jq:proc:w1|q2"), 2);
-	assert_int_equal(cmd_i64("SCARD", "jq:procs:w1"), 2);
+	assert_int_equal(cmd_i64("HLEN", "jq:proc:w1"), 3);
+	assert_true(ct_str_is(ct_reply_str(cmd("HGET jq:proc:w1 9")), "q\na"));
 	r = run("jq_audit", 0, "w1", NULL);
-	assert_int_equal(ct_reply_n(r), 6);
+	assert_int_equal(ct_reply_n(r), 3);
+	/* One that was begun is one message still. */
+	assert_true(ct_str_is(start("w1", "9", "j", "0"), "GO"));
+	assert_int_equal(ct_reply_n(run("jq_audit", 0, "w1", NULL)), 3);
+}
+
+/* What the claim says of one message. */
+static const char *
+said(const char *wid, const char *number, const char *raw)
+{
+	const struct redisReply *r;
+
+	cmd("LPUSH q %s", raw);
+	r = claim(wid, "1", number);
+	assert_int_equal(ct_reply_n(r), 4);
+	assert_true(ct_str_is(ct_reply_str(ct_reply_at(r, 2)), raw));
+	return ct_str_cstr(arena, ct_reply_str(ct_reply_at(r, 3)));
+}
+
+#define HEAD "{\"headers\":{\"task\":\"t\",\"id\":\"j\""
+
+/* A plain message is begun where it is claimed; nothing else is. */
+static void
+test_claim_begins(void **state)
+{
+	static const char *const look[] = {"{]", "[]", "7", "{}",
+	    "{\"headers\":{}}", "{\"headers\":null}",
+	    "{\"headers\":{\"task\":\"t\"}}",
+	    "{\"headers\":{\"task\":\"t\",\"id\":7}}",
+	    "{\"headers\":{\"task\":\"t\",\"id\":\"\"}}",
+	    "{\"headers\":{\"task\":null,\"id\":\"j\"}}",
+	    HEAD ",\"eta\":\"2026-01-01T00:00:00Z\"}}",
+	    HEAD ",\"expires\":\"2026-01-01T00:00:00Z\"}}",
+	    HEAD ",\"retries\":\"1\"}}", HEAD ",\"retries\":null}}"};
+	size_t i;
+
+	(void)state;
+	enter("w1");
+	enter("w2");
+	for (i = 0; i < ct_countof(look); i++)
+		assert_string_equal(said("w1", "1", look[i]), "LOOK");
+	assert_int_equal(cmd_i64("EXISTS", "jq:job:j"), 0);
+	assert_string_equal(
+	    said("w1", "1", HEAD ",\"eta\":null,\"retries\":2}}"), "GO");
+	assert_true(job_is("j", "running"));
+	assert_string_equal(job_field("j", "owner_try"), "2");
+	assert_string_equal(job_field("j", "starts"), "1");
+	assert_string_equal(job_field("j", "queue"), "q");
+	assert_in_range(cmd_i64("TTL", "jq:job:j"), 590, 600);
+	assert_true(ct_str_is(ct_reply_str(cmd("HGET jq:proc:w1 1i")), "j"));
+	/* The same try and an earlier one, elsewhere and here. */
+	assert_string_equal(said("w2", "1", HEAD ",\"retries\":2}}"), "DUP");
+	assert_string_equal(said("w1", "2", HEAD ",\"retries\":1}}"), "DUP");
+	assert_int_equal(cmd_i64("HEXISTS", "jq:proc:w2 1i"), 0);
+	cmd("SET jq:cancel:j 1");
+	assert_string_equal(
+	    said("w1", "3", HEAD ",\"retries\":3}}"), "CANCELLED");
 }
 
 static void
@@ -105,19 +165,21 @@ test_start(void **state)
 	(void)state;
 	running();
 	/* Not held; held by another; a second copy of the same try. */
-	assert_true(ct_str_is(word(start("w1", "m2", "j2", "0")), "FENCED"));
+	assert_true(ct_str_is(start("w1", "2", "j2", "0"), "FENCED"));
 	enter("w2");
-	assert_true(ct_str_is(word(start("w2", "m1", "j", "0")), "FENCED"));
+	assert_true(ct_str_is(start("w2", "1", "j", "0"), "FENCED"));
 	cmd("LPUSH q m3");
-	run("jq_claim", 1, "q", "w2", "1", NULL);
-	assert_true(ct_str_is(word(start("w2", "m3", "j", "0")), "DUP"));
+	claim("w2", "1", "3");
+	assert_true(ct_str_is(start("w2", "3", "j", "0"), "DUP"));
 	/* The next try is another job of work; so is a dead owner's. */
-	assert_true(ct_str_is(word(start("w2", "m3", "j", "1")), "GO"));
+	assert_true(ct_str_is(start("w2", "3", "j", "1"), "GO"));
 	cmd("HSET jq:job:j owner gone");
-	assert_true(ct_str_is(word(start("w2", "m3", "j", "1")), "GO"));
+	assert_true(ct_str_is(start("w2", "3", "j", "1"), "GO"));
 	/* A place that is lost. */
 	cmd("ZREM jq:w w2");
-	assert_true(ct_str_is(word(start("w2", "m3", "j", "1")), "FENCED"));
+	assert_int_equal(first(run("jq_claim", 1, "none", "w2", "600", "0", "0",
+			     "3", "j", "1", "t", NULL)),
+	    -1);
 }
 
 static void
@@ -126,10 +188,10 @@ test_cancel(void **state)
 	(void)state;
 	enter("w1");
 	cmd("LPUSH q m1");
-	run("jq_claim", 1, "q", "w1", "1", NULL);
+	claim("w1", "1", "1");
 	run("jq_cancel", 0, "j", "{}", "60", NULL);
 	assert_true(cmd_i64("TTL", "jq:cancel:j") > 604000);
-	assert_true(ct_str_is(word(start("w1", "m1", "j", "0")), "CANCELLED"));
+	assert_true(ct_str_is(start("w1", "1", "j", "0"), "CANCELLED"));
 	assert_string_equal(result_of("j"), "");
 	/* One that waits is revoked at once. */
 	cmd("HSET jq:job:k state scheduled due 99999999999999");
@@ -152,7 +214,7 @@ test_progress(void **state)
 	assert_string_equal(result_of("j"), "{}");
 	cmd("SET jq:cancel:j 1");
 	assert_int_equal(SAY("w1", "0"), 2);
-	assert_int_equal(settle("w1", "m1", "j", "0", "ack", "", "-1"), 1);
+	assert_int_equal(settle("w1", "1", "j", "0", "ack", "", "-1"), 1);
 	assert_int_equal(SAY("w1", "0"), 0);
 	cmd("HSET jq:job:j owner w1 owner_try 0");
 	cmd("ZREM jq:w w1");
@@ -165,25 +227,24 @@ test_settle_ack(void **state)
 {
 	(void)state;
 	running();
-	assert_int_equal(settle("w2", "m1", "j", "0", "ack", "", "-1"), 0);
+	assert_int_equal(settle("w2", "1", "j", "0", "ack", "", "-1"), 0);
 	assert_string_equal(result_of("j"), "");
-	assert_int_equal(settle("w1", "m1", "j", "0", "ack", "", "-1"), 1);
+	assert_int_equal(settle("w1", "1", "j", "0", "ack", "", "-1"), 1);
 	assert_string_equal(result_of("j"), "{\"r\":1}");
 	assert_true(job_is("j", "ended"));
-	assert_int_equal(cmd_i64("EXISTS", "jq:procs:w1"), 0);
-	assert_int_equal(cmd_i64("EXISTS", "jq:own:w1"), 0);
+	assert_int_equal(cmd_i64("EXISTS", "jq:proc:w1"), 0);
 	/* The reply was lost: asked again, said again, not done again. */
 	cmd("DEL celery-task-meta-j");
-	assert_int_equal(settle("w1", "m1", "j", "0", "ack", "", "-1"), 2);
+	assert_int_equal(settle("w1", "1", "j", "0", "ack", "", "-1"), 2);
 	assert_string_equal(result_of("j"), "");
-	assert_int_equal(settle("w1", "m1", "j", "1", "ack", "", "-1"), 0);
+	assert_int_equal(settle("w1", "1", "j", "1", "ack", "", "-1"), 0);
 	/* The same try, pushed once more by the producer. */
 	cmd("LPUSH q m1");
-	run("jq_claim", 1, "q", "w1", "1", NULL);
-	assert_true(ct_str_is(word(start("w1", "m1", "j", "0")), "DUP"));
-	assert_int_equal(settle("w1", "m1", "j", "0", "drop", "", "-1"), 1);
+	claim("w1", "1", "1");
+	assert_true(ct_str_is(start("w1", "1", "j", "0"), "DUP"));
+	assert_int_equal(settle("w1", "1", "j", "0", "drop", "", "-1"), 1);
 	assert_true(job_is("j", "ended"));
-	assert_int_equal(cmd_i64("LLEN", "jq:proc:w1|q"), 0);
+	assert_int_equal(cmd_i64("EXISTS", "jq:proc:w1"), 0);
 }
 
 static void
@@ -193,17 +254,17 @@ test_settle_retry(void **state)
 
 	(void)state;
 	running();
-	assert_int_equal(settle("w1", "m1", "j", "0", "sched", "m1b", "-1"), 1);
+	assert_int_equal(settle("w1", "1", "j", "0", "sched", "m1b", "-1"), 1);
 	assert_int_equal(cmd_i64("ZCARD", "jq:sched"), 1);
-	assert_int_equal(settle("w1", "m1", "j", "0", "sched", "m1b", "-1"), 2);
+	assert_int_equal(settle("w1", "1", "j", "0", "sched", "m1b", "-1"), 2);
 	assert_int_equal(cmd_i64("ZCARD", "jq:sched"), 1);
 	r = run("jq_promote", 0, "any", "100", NULL);
 	assert_int_equal(first(r), 1);
 	assert_int_equal(ct_reply_i64(ct_reply_at(r, 1)), -1);
-	r = run("jq_claim", 1, "q", "w1", "1", NULL);
+	r = claim("w1", "1", "1");
 	assert_true(ct_str_is(ct_reply_str(ct_reply_at(r, 2)), "m1b"));
-	assert_true(ct_str_is(word(start("w1", "m1b", "j", "0")), "DUP"));
-	assert_true(ct_str_is(word(start("w1", "m1b", "j", "1")), "GO"));
+	assert_true(ct_str_is(start("w1", "1", "j", "0"), "DUP"));
+	assert_true(ct_str_is(start("w1", "1", "j", "1"), "GO"));
 }
 
 static void
@@ -214,16 +275,16 @@ test_settle_requeue(void **state)
 	(void)state;
 	running();
 	cmd("LPUSH q other");
-	assert_int_equal(settle("w1", "m1", "j", "0", "requeue", "", "-1"), 1);
+	assert_int_equal(settle("w1", "1", "j", "0", "requeue", "", "-1"), 1);
 	assert_string_equal(job_field("j", "redeliveries"), "");
 	assert_string_equal(result_of("j"), "");
 	/* It is served next, and the same try is begun again. */
-	run("jq_claim", 1, "q", "w1", "1", NULL);
-	assert_true(ct_str_is(word(start("w1", "m1", "j", "0")), "GO"));
-	assert_int_equal(settle("w1", "m1", "j", "0", "requeue", "", max), 1);
-	run("jq_claim", 1, "q", "w1", "1", NULL);
-	assert_true(ct_str_is(word(start("w1", "m1", "j", "0")), "GO"));
-	assert_int_equal(settle("w1", "m1", "j", "0", "requeue", "", max), 3);
+	claim("w1", "1", "1");
+	assert_true(ct_str_is(start("w1", "1", "j", "0"), "GO"));
+	assert_int_equal(settle("w1", "1", "j", "0", "requeue", "", max), 1);
+	claim("w1", "1", "1");
+	assert_true(ct_str_is(start("w1", "1", "j", "0"), "GO"));
+	assert_int_equal(settle("w1", "1", "j", "0", "requeue", "", max), 3);
 	assert_true(job_is("j", "dead"));
 	assert_int_equal(cmd_i64("ZCARD", "jq:dead"), 1);
 	assert_string_equal(result_of("j"), "{\"r\":1}");
@@ -241,9 +302,9 @@ test_dead_cap(void **state)
 	for (i = 0; i < 12; i++) {
 		snprintf(raw, sizeof(raw), "m%d", i);
 		cmd("LPUSH q %s", raw);
-		run("jq_claim", 1, "q", "w1", "1", NULL);
+		claim("w1", "1", "1");
 		assert_int_equal(
-		    settle("w1", raw, "", "0", "dead", "", "-1"), 1);
+		    settle("w1", "1", "", "0", "dead", "", "-1"), 1);
 	}
 	assert_int_equal(cmd_i64("ZCARD", "jq:dead"), 10);
 }
@@ -273,7 +334,7 @@ test_reap(void **state)
 	(void)state;
 	running();
 	cmd("LPUSH q m2");
-	run("jq_claim", 1, "q", "w1", "1", NULL);
+	claim("w1", "1", "2");
 	assert_int_equal(first(reap("60000", "3", "1000")), 0);
 	cmd("ZADD jq:w 5 w1");
 	r = reap("60000", "3", "1000");
@@ -282,13 +343,10 @@ test_reap(void **state)
 	/* The older one is served first; only it had begun. */
 	assert_true(ct_str_is(ct_reply_str(cmd("LINDEX q -1")), "m1"));
 	assert_string_equal(job_field("j", "redeliveries"), "1");
-	assert_int_equal(
-	    cmd_i64("EXISTS",
-		"jq:w jq:procs:w1 jq:own:w1 jq:proc:w1|q jq:winfo:w1"),
-	    0);
+	assert_int_equal(cmd_i64("EXISTS", "jq:w jq:proc:w1 jq:winfo:w1"), 0);
 	/* The late one is refused everywhere. */
-	assert_int_equal(settle("w1", "m1", "j", "0", "ack", "", "-1"), 0);
-	assert_int_equal(first(run("jq_claim", 1, "q", "w1", "1", NULL)), -1);
+	assert_int_equal(settle("w1", "1", "j", "0", "ack", "", "-1"), 0);
+	assert_int_equal(first(claim("w1", "1", "1")), -1);
 	assert_int_equal(first(run("jq_beat", 0, "w1", "9999", NULL)), 0);
 }
 
@@ -335,7 +393,7 @@ test_leave(void **state)
 	assert_int_equal(cmd_i64("LLEN", "q"), 1);
 	assert_true(job_is("j", "queued"));
 	assert_string_equal(job_field("j", "redeliveries"), "");
-	assert_int_equal(cmd_i64("EXISTS", "jq:w jq:procs:w1 jq:own:w1"), 0);
+	assert_int_equal(cmd_i64("EXISTS", "jq:w jq:proc:w1"), 0);
 }
 
 static void
@@ -384,8 +442,8 @@ test_promote_order(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {T(test_claim), T(test_start),
-	    T(test_cancel), T(test_progress), T(test_settle_ack),
+	const struct CMUnitTest tests[] = {T(test_claim), T(test_claim_begins),
+	    T(test_start), T(test_cancel), T(test_progress), T(test_settle_ack),
 	    T(test_settle_retry), T(test_settle_requeue), T(test_dead_cap),
 	    T(test_beat), T(test_reap), T(test_reap_poison), T(test_reap_stall),
 	    T(test_leave), T(test_enqueue), T(test_promote_order)};

@@ -274,6 +274,155 @@ test_recycle(void **state)
 	node_kill(a);
 }
 
+/* Its log has the text. */
+static bool
+log_has(const char *name, const char *what)
+{
+	char path[96];
+	struct ct_mark m = ct_arena_mark(arena);
+	char *text = ct_arena_alloc(arena, 1 << 20);
+	bool found;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s.log", server.dir, name);
+	fd = open(path, O_RDONLY);
+	n = fd < 0 ? 0 : read(fd, text, (1 << 20) - 1);
+	close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	found = strstr(text, what) != NULL;
+	ct_arena_rewind(arena, m);
+	return found;
+}
+
+/* A node that may not hang its doorbell asks by the clock. */
+static void
+test_bell_refused(void **state)
+{
+	const char *id;
+	pid_t a;
+	int i;
+
+	(void)state;
+	cmd("ACL SETUSER default -subscribe");
+	a = node_start("deaf", NULL);
+	for (i = 0; i < 3; i++) {
+		id = push("test.noop", "{}", 0);
+		UNTIL(job_is(id, "succeeded"));
+	}
+	assert_true(log_has("deaf", "no doorbell"));
+	assert_false(log_has("deaf", "works again"));
+	cmd("ACL SETUSER default +subscribe");
+	UNTIL(log_has("deaf", "works again"));
+	node_kill(a);
+}
+
+/* The bell's connection goes, again and again; the jobs go on. */
+static void
+test_bell_cut(void **state)
+{
+	pid_t a = node_start("cut", NULL);
+	const char *id = push("test.noop", "{}", 0);
+	int i;
+
+	(void)state;
+	UNTIL(job_is(id, "succeeded"));
+	for (i = 0; i < 5; i++) {
+		UNTIL(cmd_i64("CLIENT", "KILL TYPE pubsub") == 1);
+		id = push("test.noop", "{}", 0);
+		UNTIL(job_is(id, "succeeded"));
+	}
+	assert_false(log_has("cut", "Redis is away"));
+	node_kill(a);
+}
+
+/* An idle node is woken by the bell, long before the clock. */
+static void
+test_bell_wakes(void **state)
+{
+	pid_t a = node_start("a", NULL);
+	const char *id = push("test.noop", "{}", 0);
+	int64_t at, took[11], t;
+	int i, j;
+
+	(void)state;
+	UNTIL(job_is(id, "succeeded"));
+	for (i = 0; i < 11; i++) {
+		nap_ms(20);
+		at = ct_mono_ms();
+		id = push("test.noop", "{}", 0);
+		while (!job_is(id, "succeeded") && ct_mono_ms() < at + WAIT_MS)
+			nap_ms(1);
+		took[i] = ct_mono_ms() - at;
+		for (j = i; j > 0 && took[j] < took[j - 1]; j--) {
+			t = took[j];
+			took[j] = took[j - 1];
+			took[j - 1] = t;
+		}
+	}
+	/* By the clock it would be 125 ms. */
+	assert_true(took[5] < 60);
+	node_kill(a);
+}
+
+static bool
+has_pid(const pid_t *pids, int n, pid_t pid)
+{
+	int i;
+
+	for (i = 0; i < n; i++)
+		if (pids[i] == pid)
+			return true;
+	return false;
+}
+
+/* All its children are others now, and as many. */
+static bool
+all_new(pid_t node, const pid_t *before, int n)
+{
+	pid_t now[8];
+	int i, got = job_children(node, now, 8);
+
+	for (i = 0; i < got; i++)
+		if (has_pid(before, n, now[i]))
+			return false;
+	return got == n;
+}
+
+/* SIGHUP: children are replaced between jobs, the node lives, no job is lost.
+ */
+static void
+test_reload(void **state)
+{
+	pid_t a = node_start("a", "CATETUBE_WORKER_CHILDREN=3"), before[8];
+	const char *id[2], *more[20];
+	int i, n;
+
+	(void)state;
+	for (i = 0; i < 2; i++)
+		id[i] = push("test.sleep", "{'seconds':0.7}", 0);
+	for (i = 0; i < 2; i++)
+		UNTIL(job_is(id[i], "running"));
+	n = job_children(a, before, 8);
+	assert_int_equal(n, 3);
+	kill(a, SIGHUP);
+	for (i = 0; i < 20; i++)
+		more[i] = push("test.noop", "{}", 0);
+	/* The idle one goes first and is back while the others still run. */
+	for (i = 0; i < 20; i++)
+		UNTIL(job_is(more[i], "succeeded"));
+	UNTIL(all_new(a, before, n));
+	for (i = 0; i < 2; i++) {
+		UNTIL(job_is(id[i], "succeeded"));
+		assert_int_equal(starts(id[i]), 1);
+		assert_string_equal(job_field(id[i], "redeliveries"), "");
+	}
+	id[0] = push("test.noop", "{}", 0);
+	UNTIL(job_is(id[0], "succeeded"));
+	assert_int_equal(waitpid(a, NULL, WNOHANG), 0);
+	node_kill(a);
+}
+
 static int
 run_check(const char *queues)
 {
@@ -312,7 +461,8 @@ main(void)
 	    T(test_node_killed), T(test_node_frozen), T(test_redis_killed),
 	    T(test_retry_then_dead), T(test_eta), T(test_unknown_task),
 	    T(test_poison), T(test_twice), T(test_drain), T(test_recycle),
-	    T(test_check)};
+	    T(test_bell_refused), T(test_bell_cut), T(test_bell_wakes),
+	    T(test_reload), T(test_check)};
 
 	return cmocka_run_group_tests(tests, group_up, group_down);
 }

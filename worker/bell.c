@@ -1,0 +1,158 @@
+/*
+ * The doorbell: a second connection on which Redis tells a node of a push. A
+ * node that found the lists empty reads them once more, and Redis says when
+ * one of them changes (client tracking, sent on to this connection): a push
+ * wakes an idle node at once, whoever made it, and costs a busy one nothing.
+ * Without the bell the node asks by the clock.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "worker/node.h"
+
+#define BACKOFF_MIN_MS 20
+#define BACKOFF_MAX_MS 2000
+
+static enum ct_rc
+track(struct ct_node *n, struct ct_err *err)
+{
+	const struct ct_str ask_id[] = {CT_STR("CLIENT"), CT_STR("ID")};
+	const struct ct_str sub[] = {
+	    CT_STR("SUBSCRIBE"), CT_STR("__redis__:invalidate")};
+	struct ct_str on[] = {CT_STR("CLIENT"), CT_STR("TRACKING"),
+	    CT_STR("ON"), CT_STR("REDIRECT"), {0}, CT_STR("OPTIN"),
+	    CT_STR("NOLOOP")};
+	const struct redisReply *reply;
+	enum ct_rc rc;
+
+	rc = ct_redis_do(n->link.bell, n->scratch, 2, ask_id, &reply, err);
+	if (rc != CT_OK)
+		return rc;
+	on[4] = ct_str_of(ct_arena_printf(
+	    n->scratch, "%lld", (long long)ct_reply_i64(reply)));
+	rc = ct_redis_do(n->link.bell, n->scratch, 2, sub, &reply, err);
+	if (rc != CT_OK)
+		return rc;
+	return ct_redis_do(
+	    n->link.main, n->scratch, ct_countof(on), on, &reply, err);
+}
+
+static enum ct_rc
+hang(struct ct_node *n, struct ct_err *err)
+{
+	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = &n->link};
+	int timeout = ct_int((size_t)n->conf->redis_timeout_ms);
+	enum ct_rc rc;
+
+	rc = ct_redis_open(n->conf->redis_url, timeout, &n->link.bell, err);
+	if (rc == CT_OK)
+		rc = track(n, err);
+	if (rc == CT_OK && epoll_ctl(n->epoll_fd, EPOLL_CTL_ADD,
+			       ct_redis_fd(n->link.bell), &ev) != 0) {
+		ct_fail(err, CT_RETRY, NULL, "cannot watch the bell");
+		rc = ct_err_detail(err, "%s", strerror(errno));
+	}
+	return rc;
+}
+
+void
+ct_bell_drop(struct ct_node *n, const struct ct_err *why)
+{
+	struct ct_link *l = &n->link;
+
+	ct_redis_close(l->bell);
+	l->bell = NULL;
+	if (why == NULL)
+		return;
+	if (l->bell_backoff_ms == 0)
+		ct_log(CT_WARN, "bell",
+		    "no doorbell, asking by the clock: %s %s", why->msg,
+		    why->detail);
+	l->bell_backoff_ms =
+	    l->bell_backoff_ms == 0 ? BACKOFF_MIN_MS : 2 * l->bell_backoff_ms;
+	if (l->bell_backoff_ms > BACKOFF_MAX_MS)
+		l->bell_backoff_ms = BACKOFF_MAX_MS;
+	l->bell_retry_ms = ct_mono_ms() + l->bell_backoff_ms;
+}
+
+void
+ct_bell_hang(struct ct_node *n)
+{
+	struct ct_link *l = &n->link;
+	struct ct_err err;
+
+	if (l->bell != NULL || ct_mono_ms() < l->bell_retry_ms)
+		return;
+	ct_err_clear(&err);
+	if (hang(n, &err) != CT_OK) {
+		ct_bell_drop(n, &err);
+		if (!ct_redis_up(l->main))
+			ct_link_drop(n, &err);
+		return;
+	}
+	if (l->bell_backoff_ms > 0)
+		ct_log(CT_INFO, "bell", "the doorbell works again");
+	l->bell_backoff_ms = 0;
+	l->armed = false;
+	/* What was pushed before made no sound. */
+	n->rung = true;
+}
+
+bool
+ct_bell_unarmed(const struct ct_node *n)
+{
+	return n->link.bell != NULL && !n->link.armed;
+}
+
+bool
+ct_bell_append(struct ct_node *n, struct ct_err *err)
+{
+	const struct ct_str yes[] = {
+	    CT_STR("CLIENT"), CT_STR("CACHING"), CT_STR("YES")};
+	struct ct_str argv[1 + CT_LISTS_MAX] = {CT_STR("EXISTS")};
+	size_t i, argc = 1;
+	int step;
+
+	for (i = 0; i < n->queues.n; i++)
+		for (step = 0; step < CT_STEPS; step++)
+			argv[argc++] = n->queues.row[i].list[step];
+	return ct_redis_append(n->link.main, ct_countof(yes), yes, err) ==
+		   CT_OK &&
+	       ct_redis_append(n->link.main, (int)argc, argv, err) == CT_OK;
+}
+
+bool
+ct_bell_take(struct ct_node *n, struct ct_err *err)
+{
+	const struct redisReply *reply;
+
+	if (ct_redis_take(n->link.main, n->scratch, &reply, err) != CT_OK ||
+	    ct_redis_take(n->link.main, n->scratch, &reply, err) != CT_OK)
+		return false;
+	n->link.armed = true;
+	/* Pushed since the claim: no ring is due for it. */
+	if (ct_reply_i64(reply) > 0)
+		n->rung = true;
+	return true;
+}
+
+void
+ct_bell_rings(struct ct_node *n)
+{
+	const struct redisReply *reply;
+	struct ct_err err;
+
+	ct_err_clear(&err);
+	while (n->link.bell != NULL) {
+		if (ct_redis_poll(n->link.bell, n->scratch, &reply, &err) !=
+		    CT_OK) {
+			ct_bell_drop(n, &err);
+			return;
+		}
+		if (reply == NULL)
+			return;
+		n->link.armed = false;
+		n->rung = true;
+	}
+}

@@ -87,8 +87,11 @@ counts() {
     /^\[  FAILED  \] [0-9]+ test/ { f += $4; seen = 1 }
     /^ok / { p++; seen = 1 }
     /^not ok / { f++; seen = 1 }
-    /^[0-9]+ passed, [0-9]+ failed$/ { p += $1; f += $3; seen = 1 }
-    END { if (seen) print p + 0, f + 0 }
+    /^[0-9]+ passed, [0-9]+ failed$/ { tp += $1; tf += $3; told = 1 }
+    END {
+      if (told) print tp + 0, tf + 0 # counts its own lines too
+      else if (seen) print p + 0, f + 0
+    }
   ' "$1"
 }
 

@@ -30,6 +30,7 @@ struct build {
 	int dir_fd;
 	char name[64]; /* in the directory of reports */
 	char tmp[96];
+	bool nameless; /* the file has no name yet */
 };
 
 static void
@@ -84,8 +85,13 @@ open_file(struct build *b, struct ct_err *err)
 	ct_uuid_format(&b->r.id, id);
 	snprintf(b->name, sizeof(b->name), "%s.%s", id, format->name);
 	snprintf(b->tmp, sizeof(b->tmp), "%s.tmp-%d", b->name, (int)getpid());
-	fd = openat(
-	    b->dir_fd, b->tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+	/* Without a name until it is complete: a killed child leaves nothing.
+	 * Not every file system can do that. */
+	fd = openat(b->dir_fd, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC, 0640);
+	b->nameless = fd >= 0;
+	if (fd < 0)
+		fd = openat(b->dir_fd, b->tmp,
+		    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
 	if (fd < 0)
 		return disk(err, b->tmp, errno);
 	ct_sink_init(&b->sink, format, fd, b->job->a);
@@ -184,13 +190,23 @@ write_rows(struct build *b, struct ct_err *err)
 	return CT_OK;
 }
 
+static bool
+give_name(const struct build *b)
+{
+	char self[40];
+
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", b->sink.fd);
+	return !b->nameless || linkat(AT_FDCWD, self, b->dir_fd, b->tmp,
+				   AT_SYMLINK_FOLLOW) == 0;
+}
+
 /* On disk under its name, whatever happens to the machine. */
 static enum ct_rc
 keep_file(struct build *b, struct ct_err *err)
 {
 	if (b->sink.failed != 0)
 		return disk(err, b->tmp, b->sink.failed);
-	if (fsync(b->sink.fd) != 0 ||
+	if (fsync(b->sink.fd) != 0 || !give_name(b) ||
 	    renameat(b->dir_fd, b->tmp, b->dir_fd, b->name) != 0)
 		return disk(err, b->tmp, errno);
 	b->tmp[0] = '\0';

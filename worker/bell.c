@@ -20,9 +20,11 @@ track(struct ct_node *n, struct ct_err *err)
 	const struct ct_str ask_id[] = {CT_STR("CLIENT"), CT_STR("ID")};
 	const struct ct_str sub[] = {
 	    CT_STR("SUBSCRIBE"), CT_STR("__redis__:invalidate")};
+	/* Without NOLOOP: with it, a list that the node itself changes (a
+	 * claim, a promotion) would be forgotten without a word, and the node
+	 * would think the bell still armed. */
 	struct ct_str on[] = {CT_STR("CLIENT"), CT_STR("TRACKING"),
-	    CT_STR("ON"), CT_STR("REDIRECT"), {0}, CT_STR("OPTIN"),
-	    CT_STR("NOLOOP")};
+	    CT_STR("ON"), CT_STR("REDIRECT"), {0}, CT_STR("OPTIN")};
 	const struct redisReply *reply;
 	enum ct_rc rc;
 

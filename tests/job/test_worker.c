@@ -336,17 +336,14 @@ test_bell_cut(void **state)
 	node_kill(a);
 }
 
-/* An idle node is woken by the bell, long before the clock. */
-static void
-test_bell_wakes(void **state)
+/* Median time from the push of a job to its end on an idle node. */
+static int64_t
+wake_ms(void)
 {
-	pid_t a = node_start("a", NULL);
-	const char *id = push("test.noop", "{}", 0);
 	int64_t at, took[11], t;
+	const char *id;
 	int i, j;
 
-	(void)state;
-	UNTIL(job_is(id, "succeeded"));
 	for (i = 0; i < 11; i++) {
 		nap_ms(20);
 		at = ct_mono_ms();
@@ -360,8 +357,24 @@ test_bell_wakes(void **state)
 			took[j - 1] = t;
 		}
 	}
+	return took[5];
+}
+
+/* An idle node is woken by the bell, long before the clock. */
+static void
+test_bell_wakes(void **state)
+{
+	pid_t a = node_start("a", NULL);
+	const char *id = push("test.noop", "{}", 0);
+
+	(void)state;
+	UNTIL(job_is(id, "succeeded"));
 	/* By the clock it would be 125 ms. */
-	assert_true(took[5] < 60);
+	assert_true(wake_ms() < 60);
+	/* A job that the node itself put on a list must not silence it. */
+	id = push("test.noop", "{}", ct_now_us() + 400000);
+	UNTIL(job_is(id, "succeeded"));
+	assert_true(wake_ms() < 60);
 	node_kill(a);
 }
 

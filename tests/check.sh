@@ -65,8 +65,8 @@ finish() {
     rm -rf "$work"
   fi
   echo "$passed passed, $failed failed"
-  [ $failed = 0 ]
-  exit
+  # A bare exit in this trap would give the status from before it.
+  exit $((failed > 0))
 }
 trap finish EXIT
 trap 'failed=$((failed + 1)); exit 1' INT TERM

@@ -204,7 +204,7 @@ def check_queue(stack, tally, what):
     """Nothing is held by anybody, nothing waits, nothing was buried."""
     def still():
         keys = stack.redis("--scan", "--pattern", "jq:proc:*")
-        held = sum(int(stack.redis("LLEN", k)[0]) for k in keys)
+        held = sum(int(stack.redis("HLEN", k)[0]) for k in keys)
         waits = sum(int(stack.redis("LLEN", q)[0])
                     for q in ("default", "reports"))
         return held + waits == 0

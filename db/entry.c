@@ -38,8 +38,8 @@ ct_entry_add_params(struct ct_params *p, const struct ct_entry_kind *k,
 	own_params(p, k, obj);
 }
 
-static enum ct_rc
-missing(const struct ct_entry_kind *k, struct ct_err *err)
+enum ct_rc
+ct_entry_missing(const struct ct_entry_kind *k, struct ct_err *err)
 {
 	return ct_fail(err, CT_NOTFOUND, NULL, "There is no such %s entry.",
 	    k->fields->noun);
@@ -60,7 +60,7 @@ ct_entry_get(struct ct_pg *pg, struct ct_arena *a,
 	if (ct_pg_run(pg, k->get, &p, a, &r, err) != CT_OK)
 		return err->rc;
 	if (ct_res_rows(r) == 0)
-		return missing(k, err);
+		return ct_entry_missing(k, err);
 	ct_res_get(r, 0, k->fields, out);
 	return CT_OK;
 }

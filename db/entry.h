@@ -61,6 +61,9 @@ enum ct_rc ct_entry_get(struct ct_pg *pg, struct ct_arena *a,
     const struct ct_uuid *id, bool with_deleted, void *out,
     struct ct_err *err) CT_MUSTCHECK;
 
+/* CT_NOTFOUND with the sentence for an entry of that kind. */
+enum ct_rc ct_entry_missing(const struct ct_entry_kind *k, struct ct_err *err);
+
 /* *out: array of *n structs of the kind, newest first. */
 enum ct_rc ct_entry_list(struct ct_pg *pg, struct ct_arena *a,
     const struct ct_entry_kind *k, const struct ct_uuid *account,

@@ -36,7 +36,7 @@ static const struct ct_field fields[] = {
 	0, 0, NULL, NULL, NULL, "false: log nothing where a meal is near"},
     ENTRY_FIELDS_LAST,
 };
-static const struct ct_fields feeding_fields =
+const struct ct_fields ct_feeding_fields =
     CT_FIELDS("feeding", struct ct_feeding, fields);
 
 #define T "feeding"
@@ -51,7 +51,7 @@ static const struct ct_fields feeding_fields =
  * C where it belongs to today.
  */
 static const struct ct_stmt add = {"feeding_add", CT_OWNED, CT_WRITE,
-    "uuiuztiiiibbttb", &feeding_fields,
+    "uuiuztiiiibbttb", &ct_feeding_fields,
     "with c as materialized (select c.*, m.role,"
     " ct_care_day(now(), c.timezone, c.day_start) as today from cat c"
     " join cat_member m on m.cat_id = c.id and m.account_id = $1"
@@ -89,26 +89,26 @@ static const struct ct_stmt add = {"feeding_add", CT_OWNED, CT_WRITE,
     " left join e on true left join near on true" TRACKER_FROM};
 
 static const struct ct_stmt get = {"feeding_get", CT_OWNED, CT_READ, "uub",
-    &feeding_fields, ENTRY_GET(T, COLS)};
+    &ct_feeding_fields, ENTRY_GET(T, COLS)};
 static const struct ct_stmt list = {"feeding_list", CT_OWNED, CT_READ,
-    "uuddzzii", &feeding_fields, ENTRY_LIST(T, COLS)};
+    "uuddzzii", &ct_feeding_fields, ENTRY_LIST(T, COLS)};
 static const struct ct_stmt count = {
     "feeding_count", CT_OWNED, CT_READ, "uuddzz", NULL, ENTRY_COUNT(T)};
 static const struct ct_stmt update = {"feeding_update", CT_OWNED, CT_WRITE,
-    "uuiztiiiibbtt", &feeding_fields,
+    "uuiztiiiibbtt", &ct_feeding_fields,
     ENTRY_UPDATE(T, COLS,
 	"amount_ul = $6, planned_ul = $7, flush_before_ul = $8,"
 	" flush_after_ul = $9, flushed_before = $10, flushed_after = $11,"
 	" route = $12, outcome = $13")};
 static const struct ct_stmt remove_one = {"feeding_remove", CT_OWNED, CT_WRITE,
-    "uui", &feeding_fields, ENTRY_REMOVE(T, COLS)};
+    "uui", &ct_feeding_fields, ENTRY_REMOVE(T, COLS)};
 static const struct ct_stmt restore = {"feeding_restore", CT_OWNED, CT_WRITE,
-    "uui", &feeding_fields, ENTRY_RESTORE(T, COLS)};
+    "uui", &ct_feeding_fields, ENTRY_RESTORE(T, COLS)};
 
 const struct ct_stmt *const ct_feeding_stmts[] = {
     &add, &get, &list, &count, &update, &remove_one, &restore, NULL};
 
-const struct ct_entry_kind ct_feeding_kind = {&feeding_fields, &add, &get,
+const struct ct_entry_kind ct_feeding_kind = {&ct_feeding_fields, &add, &get,
     &list, &count, &update, &remove_one, &restore, sizeof(struct ct_feeding)};
 
 /* The snapshot of the totals lacks the meal itself. */
@@ -147,7 +147,7 @@ ct_feeding_add(struct ct_pg *pg, struct ct_arena *a,
 		return err->rc;
 	if (ct_res_rows(r) == 0)
 		return ct_cat_refused(pg, a, account, &in->e.cat_id, err);
-	ct_res_get(r, 0, &feeding_fields, &out->feeding);
+	ct_res_get(r, 0, &ct_feeding_fields, &out->feeding);
 	ct_res_get(r, 0, &ct_tracker_fields, &out->day);
 	near = ct_res_col(r, "near_at");
 	out->stopped = ct_res_bool(r, 0, ct_res_col(r, "stopped"));

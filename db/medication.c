@@ -31,7 +31,7 @@ static const struct ct_field fields[] = {
 	"why it was skipped"},
     ENTRY_FIELDS_LAST,
 };
-static const struct ct_fields medication_fields =
+const struct ct_fields ct_medication_fields =
     CT_FIELDS("medication", struct ct_medication, fields);
 
 #define T "medication"
@@ -41,7 +41,7 @@ static const struct ct_fields medication_fields =
 
 /* account, cat, role, id, time, notes, then the kind's own in table order */
 static const struct ct_stmt add = {"medication_add", CT_OWNED, CT_WRITE,
-    "uuiuztttitbbtt", &medication_fields,
+    "uuiuztttitbbtt", &ct_medication_fields,
     "with e as (insert into medication (cat_id, id, given_at, care_day,"
     " notes, medication_name, dosage, amount_ul, route, flushed_before,"
     " flushed_after, status, reason, by_account)"
@@ -55,27 +55,27 @@ static const struct ct_stmt add = {"medication_add", CT_OWNED, CT_WRITE,
     " left join account b on b.id = e.by_account"};
 
 static const struct ct_stmt get = {"medication_get", CT_OWNED, CT_READ, "uub",
-    &medication_fields, ENTRY_GET(T, COLS)};
+    &ct_medication_fields, ENTRY_GET(T, COLS)};
 static const struct ct_stmt list = {"medication_list", CT_OWNED, CT_READ,
-    "uuddzzii", &medication_fields, ENTRY_LIST(T, COLS)};
+    "uuddzzii", &ct_medication_fields, ENTRY_LIST(T, COLS)};
 static const struct ct_stmt count = {
     "medication_count", CT_OWNED, CT_READ, "uuddzz", NULL, ENTRY_COUNT(T)};
 static const struct ct_stmt update = {"medication_update", CT_OWNED, CT_WRITE,
-    "uuiztttitbbtt", &medication_fields,
+    "uuiztttitbbtt", &ct_medication_fields,
     ENTRY_UPDATE(T, COLS,
 	"medication_name = $6, dosage = $7, amount_ul = $8, route = $9,"
 	" flushed_before = $10, flushed_after = $11, status = $12,"
 	" reason = $13")};
 static const struct ct_stmt remove_one = {"medication_remove", CT_OWNED,
-    CT_WRITE, "uui", &medication_fields, ENTRY_REMOVE(T, COLS)};
+    CT_WRITE, "uui", &ct_medication_fields, ENTRY_REMOVE(T, COLS)};
 static const struct ct_stmt restore = {"medication_restore", CT_OWNED, CT_WRITE,
-    "uui", &medication_fields, ENTRY_RESTORE(T, COLS)};
+    "uui", &ct_medication_fields, ENTRY_RESTORE(T, COLS)};
 
 const struct ct_stmt *const ct_medication_stmts[] = {
     &add, &get, &list, &count, &update, &remove_one, &restore, NULL};
 
-const struct ct_entry_kind ct_medication_kind = {&medication_fields, &add, &get,
-    &list, &count, &update, &remove_one, &restore,
+const struct ct_entry_kind ct_medication_kind = {&ct_medication_fields, &add,
+    &get, &list, &count, &update, &remove_one, &restore,
     sizeof(struct ct_medication)};
 
 enum ct_rc
@@ -92,6 +92,6 @@ ct_medication_add(struct ct_pg *pg, struct ct_arena *a,
 		return err->rc;
 	if (ct_res_rows(r) == 0)
 		return ct_cat_refused(pg, a, account, &in->e.cat_id, err);
-	ct_res_get(r, 0, &medication_fields, out);
+	ct_res_get(r, 0, &ct_medication_fields, out);
 	return CT_OK;
 }

@@ -15,6 +15,7 @@ struct ct_medication {
 	struct ct_str status; /* given, skipped */
 	struct ct_str reason; /* <= 500 code points */
 };
+extern const struct ct_fields ct_medication_fields;
 extern const struct ct_stmt *const ct_medication_stmts[];
 
 /* As ct_feeding_add; *out is the entry as stored. */

@@ -1,5 +1,6 @@
 /* Every statement of every noun: a new noun adds one row here. */
 #include "db/account.h"
+#include "db/api_token.h"
 #include "db/feeding.h"
 #include "db/idempotency.h"
 #include "db/medication.h"
@@ -11,6 +12,7 @@
 const struct ct_stmt *const *const ct_stmt_tables[] = {
     ct_account_stmts,
     ct_session_stmts,
+    ct_api_token_stmts,
     ct_feeding_stmts,
     ct_medication_stmts,
     ct_tracker_stmts,

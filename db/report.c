@@ -59,18 +59,23 @@ static const struct ct_stmt add = {"report_add", CT_OWNED, CT_WRITE,
     " select exists (select from m) as member,"
     " exists (select from r) as written"};
 
+/* Who has left the cat's household has left its reports. */
+#define MINE                                                                   \
+	" r.account_id = $1 and exists (select from cat_member m"              \
+	" where m.account_id = $1 and m.cat_id = r.cat_id) "
+
 static const struct ct_stmt get = {"report_get", CT_OWNED, CT_READ, "uu",
     &ct_report_fields,
-    "select " COLS " from report r where r.account_id = $1 and r.id = $2"
+    "select " COLS " from report r where" MINE "and r.id = $2"
     " and (r.expires_at is null or r.expires_at > now())"};
 static const struct ct_stmt active = {"report_active", CT_OWNED, CT_READ, "u",
     &ct_report_fields,
-    "select " COLS " from report r where r.account_id = $1"
-    " and r.state in ('queued', 'running')"
+    "select " COLS " from report r where" MINE
+    "and r.state in ('queued', 'running')"
     " order by r.created_at desc limit 100"};
 static const struct ct_stmt remove_one = {"report_remove", CT_OWNED, CT_WRITE,
     "uu", &ct_report_fields,
-    "delete from report r where r.account_id = $1 and r.id = $2"
+    "delete from report r where" MINE "and r.id = $2"
     " returning " COLS};
 
 static const struct ct_stmt start = {"report_start", CT_GLOBAL, CT_WRITE, "u",
@@ -108,8 +113,8 @@ const struct ct_stmt *const ct_report_stmts[] = {&add, &get, &active,
     &ct_report_feeding_count, &ct_report_medication_rows,
     &ct_report_medication_count, NULL};
 
-static enum ct_rc
-missing(struct ct_err *err)
+enum ct_rc
+ct_report_missing(struct ct_err *err)
 {
 	return ct_fail(err, CT_NOTFOUND, NULL, "Report not found.");
 }
@@ -171,7 +176,7 @@ one(struct ct_pg *pg, struct ct_arena *a, const struct ct_stmt *st,
 	if (ct_pg_run(pg, st, &p, a, &r, err) != CT_OK)
 		return err->rc;
 	if (ct_res_rows(r) == 0)
-		return missing(err);
+		return ct_report_missing(err);
 	ct_res_get(r, 0, &ct_report_fields, out);
 	return CT_OK;
 }
@@ -250,7 +255,7 @@ ct_report_finish(struct ct_pg *pg, struct ct_arena *a, const struct ct_uuid *id,
 	ct_p_i64(&p, ttl_s);
 	if (ct_pg_run(pg, &finish, &p, a, &r, err) != CT_OK)
 		return err->rc;
-	return ct_res_rows(r) == 0 ? missing(err) : CT_OK;
+	return ct_res_rows(r) == 0 ? ct_report_missing(err) : CT_OK;
 }
 
 enum ct_rc

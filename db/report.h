@@ -42,10 +42,15 @@ enum ct_rc ct_report_add(struct ct_pg *pg, struct ct_arena *a,
     struct ct_err *err) CT_MUSTCHECK;
 /* The {"report_id": "…"} that both the outbox and a direct push carry. */
 struct ct_str ct_report_kwargs(struct ct_arena *a, const struct ct_uuid *id);
-/* CT_NOTFOUND: none, or another account's, or past its expiry. */
+/*
+ * CT_NOTFOUND: none, another account's, of a cat that the account is no member
+ * of any more, or past its expiry.
+ */
 enum ct_rc ct_report_get(struct ct_pg *pg, struct ct_arena *a,
     const struct ct_uuid *account, const struct ct_uuid *id,
     struct ct_report *out, struct ct_err *err) CT_MUSTCHECK;
+/* CT_NOTFOUND with its sentence. */
+enum ct_rc ct_report_missing(struct ct_err *err);
 /* Those of the account that are queued or running, newest first. */
 enum ct_rc ct_report_active(struct ct_pg *pg, struct ct_arena *a,
     const struct ct_uuid *account, struct ct_report **out, int *n,

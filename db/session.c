@@ -19,12 +19,19 @@ static const struct ct_stmt add = {"session_add", CT_OWNED, CT_WRITE, "uyiittt",
     " union all (select token_hash, false from old limit 64)"};
 static const struct ct_stmt find = {"session_find", CT_GLOBAL, CT_READ, "yi",
     NULL,
-    "select s.account_id, m.cat_id, a.role = 'admin', s.seen_at"
+    "select s.account_id, m.cat_id, a.role = 'admin', s.seen_at,"
+    " (select string_agg(x.cat_id::text, ' ') from (select o.cat_id"
+    " from cat_member o where o.account_id = a.id limit 64) x)"
     " from account_session s join account a on a.id = s.account_id"
     " left join cat_member m on m.account_id = a.id"
     " and m.cat_id = a.default_cat where s.token_hash = $1"
     " and s.expires_at > now() and s.seen_at > now() -"
     " make_interval(days => $2::int) and a.status = 'active'"};
+static const struct ct_stmt digests = {"session_digests", CT_OWNED, CT_READ,
+    "u", NULL,
+    "(select s.token_hash from account_session s where s.account_id = $1"
+    " limit 100) union all (select t.token_hash from api_token t"
+    " where t.account_id = $1 and t.revoked_at is null limit 100)"};
 static const struct ct_stmt touch = {"session_touch", CT_GLOBAL, CT_WRITE, "y",
     NULL, "update account_session set seen_at = now() where token_hash = $1"};
 static const struct ct_stmt end_one = {"session_end", CT_GLOBAL, CT_WRITE, "y",
@@ -36,7 +43,7 @@ static const struct ct_stmt end_all = {"session_end_all", CT_OWNED, CT_WRITE,
     " returning s.token_hash"};
 
 const struct ct_stmt *const ct_session_stmts[] = {
-    &add, &find, &touch, &end_one, &end_all, NULL};
+    &add, &find, &digests, &touch, &end_one, &end_all, NULL};
 
 enum ct_rc
 ct_session_add(struct ct_pg *pg, struct ct_arena *a,
@@ -100,6 +107,7 @@ ct_session_find(struct ct_pg *pg, struct ct_arena *a,
 		out->cat = ct_res_uuid(r, 0, 1);
 	out->is_admin = ct_res_bool(r, 0, 2);
 	out->seen_at = ct_res_time(r, 0, 3);
+	out->cats = ct_res_str(r, 0, 4);
 	return CT_OK;
 }
 
@@ -123,22 +131,43 @@ ct_session_end(struct ct_pg *pg, struct ct_arena *a,
 	return ct_pg_run(pg, &end_one, &p, a, NULL, err);
 }
 
+/* Run it; the first column of its rows is a digest. */
+static enum ct_rc
+list_digests(struct ct_pg *pg, struct ct_arena *a, const struct ct_stmt *st,
+    const struct ct_params *p, struct ct_str **out, int *n, struct ct_err *err)
+{
+	const struct ct_res *r;
+
+	if (ct_pg_run(pg, st, p, a, &r, err) != CT_OK)
+		return err->rc;
+	*n = ct_res_rows(r);
+	*out = ct_arena_alloc(a, (size_t)*n * sizeof(**out) + 1);
+	for (int i = 0; i < *n; i++)
+		(*out)[i] = ct_res_str(r, i, 0);
+	return CT_OK;
+}
+
+enum ct_rc
+ct_session_digests(struct ct_pg *pg, struct ct_arena *a,
+    const struct ct_uuid *account, struct ct_str **out, int *n,
+    struct ct_err *err)
+{
+	struct ct_params p;
+
+	ct_params_init(&p, a);
+	ct_p_uuid(&p, account);
+	return list_digests(pg, a, &digests, &p, out, n, err);
+}
+
 enum ct_rc
 ct_session_end_all(struct ct_pg *pg, struct ct_arena *a,
     const struct ct_uuid *account, const uint8_t *except, struct ct_str **ended,
     int *n, struct ct_err *err)
 {
 	struct ct_params p;
-	const struct ct_res *r;
 
 	ct_params_init(&p, a);
 	ct_p_uuid(&p, account);
 	ct_p_bytes(&p, except, except ? CT_DIGEST : 0);
-	if (ct_pg_run(pg, &end_all, &p, a, &r, err) != CT_OK)
-		return err->rc;
-	*n = ct_res_rows(r);
-	*ended = ct_arena_alloc(a, (size_t)*n * sizeof(**ended) + 1);
-	for (int i = 0; i < *n; i++)
-		(*ended)[i] = ct_res_str(r, i, 0);
-	return CT_OK;
+	return list_digests(pg, a, &end_all, &p, ended, n, err);
 }

@@ -8,11 +8,17 @@
 #include "common/crypto.h"
 #include "db/pg.h"
 
+/* What a proof of identity allows: a session all, an API token its scope. */
+enum ct_token_scope { CT_S_SESSION, CT_S_READ, CT_S_LOG, CT_S_FULL };
+
 struct ct_session {
 	struct ct_uuid account;
-	struct ct_uuid cat; /* the account's default cat, nil: none */
+	struct ct_uuid cat;	 /* the account's default cat, nil: none */
+	struct ct_uuid only_cat; /* the one cat that a token may see, or nil */
+	enum ct_token_scope scope;
 	bool is_admin;
-	int64_t seen_at; /* us */
+	struct ct_str cats; /* ids with a blank between, at most 64 */
+	int64_t seen_at;    /* us */
 };
 extern const struct ct_stmt *const ct_session_stmts[];
 
@@ -30,6 +36,13 @@ enum ct_rc ct_session_add(struct ct_pg *pg, struct ct_arena *a,
 /* CT_UNAUTH: none, ended, idle too long, or the account is not active. */
 enum ct_rc ct_session_find(struct ct_pg *pg, struct ct_arena *a,
     const uint8_t hash[CT_DIGEST], int64_t idle_days, struct ct_session *out,
+    struct ct_err *err) CT_MUSTCHECK;
+/*
+ * Digests of all sessions and API tokens of the account, for the cache (at most
+ * 200).
+ */
+enum ct_rc ct_session_digests(struct ct_pg *pg, struct ct_arena *a,
+    const struct ct_uuid *account, struct ct_str **out, int *n,
     struct ct_err *err) CT_MUSTCHECK;
 /* It was used now. */
 enum ct_rc ct_session_touch(struct ct_pg *pg, struct ct_arena *a,

@@ -12,7 +12,7 @@
 #include "common/redis.h"
 #include "db/pg.h"
 
-#define CT_ROUTES_MAX 128
+#define CT_ROUTES_MAX 192
 
 /* Rate classes of routes. */
 enum ct_class {

@@ -6,135 +6,15 @@
 #include <string.h>
 
 #include "common/cache.h"
-#include "db/idempotency.h"
+#include "db/api_token.h"
 #include "db/session.h"
 #include "fcgi/limiter.h"
+#include "fcgi/once.h"
 #include "fcgi/resp.h"
 #include "fcgi/route.h"
 
 #define SESSION_CACHE_S	 300 /* also how often a session is touched */
 #define SESSION_TOUCH_US (INT64_C(300) * 1000000)
-#define JSON_TYPE	 "application/json; charset=utf-8"
-
-/* ------------------------------------------------------------ no store */
-
-static bool
-origin_allowed(const struct ct_req *r)
-{
-	struct ct_str rest = ct_str_of(r->app->conf->cors_origins);
-
-	if (ct_str_is(r->origin, r->app->conf->origin))
-		return true;
-	while (rest.p) {
-		struct ct_str one = ct_str_trim(ct_str_split(&rest, ','));
-
-		if (one.n > 0 && ct_str_eq(one, r->origin))
-			return true;
-	}
-	return false;
-}
-
-/*
- * Who may send a request that changes something with the browser's cookie: our
- * own pages and listed origins. A browser always sends Origin with those, so
- * its absence beside a cookie is refused too.
- */
-static enum ct_rc
-check_origin(const struct ct_req *r, struct ct_err *err)
-{
-	bool ok;
-
-	if (r->origin.p)
-		ok = origin_allowed(r);
-	else if (r->fetch_site.p)
-		ok = ct_str_is(r->fetch_site, "same-origin");
-	else
-		ok = !(r->by_cookie && r->has_token);
-	if (ok)
-		return CT_OK;
-	return ct_fail(err, CT_FORBIDDEN, "origin",
-	    "This request does not come from an allowed origin; send the "
-	    "Origin header of the service.");
-}
-
-static enum ct_rc
-check_type(const struct ct_req *r, struct ct_err *err)
-{
-	struct ct_str rest = r->content_type;
-	struct ct_str type, charset;
-
-	if (r->body.n == 0)
-		return CT_OK;
-	type = ct_str_trim(ct_str_split(&rest, ';'));
-	charset = ct_str_trim(rest);
-	if (ct_str_ieq(type, "application/json") &&
-	    (charset.n == 0 || ct_str_ieq(charset, "charset=utf-8")))
-		return CT_OK;
-	return ct_fail(err, CT_INVALID, "media_type",
-	    "Send the body as application/json.");
-}
-
-static bool
-is_local(const struct ct_req *r)
-{
-	struct ct_str rest = ct_str_of(r->app->conf->metrics_allow);
-
-	while (rest.p) {
-		struct ct_str one = ct_str_trim(ct_str_split(&rest, ','));
-
-		if (one.n > 0 && ct_str_eq(one, r->addr))
-			return true;
-	}
-	return false;
-}
-
-static void
-preflight(struct ct_req *r)
-{
-	ct_resp_raw(r, 204, "");
-	ct_resp_header(r, "Allow", ct_route_allow(r->a, r->allow));
-	if (!r->cors_method.p || !r->origin.p || !origin_allowed(r))
-		return;
-	ct_resp_header(
-	    r, "Access-Control-Allow-Methods", ct_route_allow(r->a, r->allow));
-	ct_resp_header(r, "Access-Control-Allow-Headers",
-	    CT_STR("Content-Type, Authorization, Idempotency-Key, If-Match, "
-		   "If-None-Match"));
-	ct_resp_header(r, "Access-Control-Max-Age", CT_STR("600"));
-}
-
-static enum ct_rc
-check_open(struct ct_req *r, struct ct_err *err)
-{
-	if (ct_route_find(r, err) != CT_OK) {
-		if (r->allow)
-			ct_resp_header(
-			    r, "Allow", ct_route_allow(r->a, r->allow));
-		return err->rc;
-	}
-	if (r->route->auth == CT_A_LOCAL && !is_local(r))
-		return ct_fail(
-		    err, CT_NOTFOUND, NULL, "There is nothing here.");
-	if (r->method != CT_GET && check_origin(r, err) != CT_OK)
-		return err->rc;
-	return check_type(r, err);
-}
-
-bool
-ct_gate_open(struct ct_req *r)
-{
-	ct_err_clear(&r->err);
-	if (check_open(r, &r->err) == CT_OK)
-		return false;
-	if (r->method == CT_OPTIONS && r->allow) {
-		ct_err_clear(&r->err);
-		r->headers = (struct ct_buf){0};
-		preflight(r);
-	} else {
-		ct_resp_error(r, &r->err);
-	}
-	return true;
-}
 
 /* ------------------------------------------------------------ one trip */
 
@@ -185,16 +65,39 @@ digest_address(struct ct_req *r)
 	ct_digest_hex16(b.p, b.n, r->addr_digest);
 }
 
+/*
+ * May its answer be a cached one: the route has a tag, and the request has no
+ * parameters but the cat, which is the path's, ?cat_id's or the default one.
+ */
+static bool
+is_cacheable(struct ct_req *r)
+{
+	static const struct ct_str cat_id = {"cat_id=", 7};
+
+	if (!r->route->tag)
+		return false;
+	if (r->route->flags & CT_R_CAT)
+		r->asked_cat = r->id;
+	if (r->query.n == 0)
+		return true;
+	return !(r->route->flags & CT_R_CAT) &&
+	       ct_str_starts(r->query, cat_id) &&
+	       ct_uuid_parse((struct ct_str){r->query.p + cat_id.n,
+				 r->query.n - cat_id.n},
+		   &r->asked_cat);
+}
+
 void
 ct_gate_ask(struct ct_req *r, struct ct_str *key, struct ct_str *args)
 {
 	const struct ct_route *t = r->route;
-	bool tag = t->tag[0] && r->query.n == 0;
+	bool tag = is_cacheable(r);
+	char cat[CT_UUID_TEXT];
 
 	digest_address(r);
 	r->limit = ct_class_limit(r->app->conf, t->class);
 	*key = CT_STR("");
-	if (r->has_token && t->auth != CT_A_OPEN)
+	if (r->has_token && t->who != CT_W_OPEN)
 		*key = ct_cache_key_session(
 		    r->token_hash, ct_arena_raw(r->a, CT_CACHE_KEY));
 	args[0] = ct_str_of(ct_class_name(t->class));
@@ -202,19 +105,40 @@ ct_gate_ask(struct ct_req *r, struct ct_str *key, struct ct_str *args)
 	args[2] = ct_str_of(r->addr_digest);
 	args[3] = ct_str_of(tag ? t->tag : "");
 	args[4] = held_etag(r);
+	args[5] = CT_STR("");
+	if (tag && !ct_uuid_nil(&r->asked_cat))
+		args[5] = ct_str_of(ct_arena_printf(
+		    r->a, "%s", ct_uuid_format(&r->asked_cat, cat)));
 }
 
-/* "account cat role", as put_session wrote it. */
+/*
+ * A session's copy: account, default cat, three letters (a admin or u user;
+ * the scope; b bound to the one cat or -), then its cats, which gate.lua reads.
+ */
+#define COPY_LETTERS 74
+#define COPY_MIN     78
+static const char scope_letters[] = {[CT_S_SESSION] = 's',
+    [CT_S_READ] = 'r',
+    [CT_S_LOG] = 'l',
+    [CT_S_FULL] = 'f'};
+
 static bool
 read_session(struct ct_req *r, struct ct_str s)
 {
-	if (s.n != 75)
+	const char *at;
+
+	if (s.n < COPY_MIN)
 		return false;
-	if (!ct_uuid_parse((struct ct_str){s.p, 36}, &r->account))
+	at =
+	    memchr(scope_letters, s.p[COPY_LETTERS + 1], sizeof(scope_letters));
+	if (!at || !ct_uuid_parse((struct ct_str){s.p, 36}, &r->account))
 		return false;
 	if (!ct_uuid_parse((struct ct_str){s.p + 37, 36}, &r->cat))
 		memset(&r->cat, 0, sizeof(r->cat));
-	r->is_admin = s.p[74] == 'a';
+	r->is_admin = s.p[COPY_LETTERS] == 'a';
+	r->scope = (enum ct_token_scope)(at - scope_letters);
+	if (s.p[COPY_LETTERS + 2] == 'b')
+		r->only_cat = r->cat;
 	r->signed_in = true;
 	return true;
 }
@@ -262,16 +186,13 @@ answer_unauth(struct ct_req *r)
 static bool
 answer_cached(struct ct_req *r, const struct redisReply *p)
 {
-	struct ct_buf *out;
-
 	r->etag = ct_str_dup(r->a, ct_reply_str(ct_reply_at(p, 5)));
 	if (r->verdict == CT_V_SAME || holds(r, r->etag)) {
 		ct_resp_raw(r, 304, "");
 		ct_metric_add(r->app->not_modified, 1);
 		return true;
 	}
-	out = ct_resp_raw(r, 200, JSON_TYPE);
-	ct_buf_addstr(out, ct_reply_str(ct_reply_at(p, 6)));
+	ct_resp_kept(r, 200, ct_reply_str(ct_reply_at(p, 6)));
 	ct_metric_add(r->app->hits, 1);
 	return true;
 }
@@ -280,7 +201,7 @@ bool
 ct_gate_cached(
     struct ct_req *r, struct ct_str epoch, const struct redisReply *p)
 {
-	bool needs = r->route->auth != CT_A_OPEN;
+	bool needs = r->route->who != CT_W_OPEN;
 
 	r->verdict = verdict_of(ct_reply_str(ct_reply_at(p, 0)));
 	if (r->verdict == CT_V_NONE)
@@ -298,7 +219,7 @@ ct_gate_cached(
 		return answer_cached(r, p);
 	r->epoch = ct_str_dup(r->a, epoch);
 	r->version = ct_str_dup(r->a, ct_reply_str(ct_reply_at(p, 4)));
-	if (r->route->tag[0])
+	if (r->route->tag)
 		ct_metric_add(r->app->misses, 1);
 	return false;
 }
@@ -306,21 +227,22 @@ ct_gate_cached(
 /* ------------------------------------------------- on a database thread */
 
 static void
-remember_session(struct ct_req *r)
+remember_session(struct ct_req *r, struct ct_str cats)
 {
-	char account[CT_UUID_TEXT], cat[CT_UUID_TEXT], text[80];
-	int n;
+	char account[CT_UUID_TEXT], cat[CT_UUID_TEXT];
 
 	if (r->epoch.n == 0)
 		return;
-	n = snprintf(text, sizeof(text), "%s %s %c",
-	    ct_uuid_format(&r->account, account), ct_uuid_format(&r->cat, cat),
-	    r->is_admin ? 'a' : 'u');
 	ct_cache_put_session(r->cache, r->token_hash, r->epoch,
-	    (struct ct_str){text, (size_t)n}, SESSION_CACHE_S);
+	    ct_str_of(ct_arena_printf(r->a, "%s %s %c%c%c %.*s",
+		ct_uuid_format(&r->account, account),
+		ct_uuid_format(&r->cat, cat), r->is_admin ? 'a' : 'u',
+		scope_letters[r->scope], ct_uuid_nil(&r->only_cat) ? '-' : 'b',
+		CT_STR_FMT(cats))),
+	    SESSION_CACHE_S);
 }
 
-/* The session from PostgreSQL, where Redis did not know it. */
+/* The session or API token from PostgreSQL, where Redis did not know it. */
 static enum ct_rc
 find_session(struct ct_req *r, struct ct_err *err)
 {
@@ -328,17 +250,22 @@ find_session(struct ct_req *r, struct ct_err *err)
 
 	if (!r->has_token)
 		return ct_fail(err, CT_UNAUTH, NULL, "Please log in.");
-	if (ct_session_find(r->pg, r->a, r->token_hash,
-		r->app->conf->session_idle_days, &s, err) != CT_OK)
+	if ((r->is_api_token
+		    ? ct_api_token_find(r->pg, r->a, r->token_hash,
+			  SESSION_TOUCH_US / 1000000, &s, err)
+		    : ct_session_find(r->pg, r->a, r->token_hash,
+			  r->app->conf->session_idle_days, &s, err)) != CT_OK)
 		return err->rc;
-	if (ct_now_us() - s.seen_at > SESSION_TOUCH_US &&
+	if (!r->is_api_token && ct_now_us() - s.seen_at > SESSION_TOUCH_US &&
 	    ct_session_touch(r->pg, r->a, r->token_hash, err) != CT_OK)
 		return err->rc;
 	r->account = s.account;
 	r->cat = s.cat;
+	r->only_cat = s.only_cat;
+	r->scope = s.scope;
 	r->is_admin = s.is_admin;
 	r->signed_in = true;
-	remember_session(r);
+	remember_session(r, s.cats);
 	return CT_OK;
 }
 
@@ -395,8 +322,8 @@ identify(struct ct_req *r, struct ct_err *err)
 {
 	struct ct_err none;
 
-	if (r->signed_in || r->route->auth == CT_A_OPEN ||
-	    r->route->auth == CT_A_LOCAL)
+	if (r->signed_in || r->route->who == CT_W_OPEN ||
+	    r->route->who == CT_W_LOCAL)
 		return r->verdict == CT_V_NONE ? local_limit(r, err) : CT_OK;
 	if (find_session(r, &none) == CT_OK)
 		return charge(r, err);
@@ -406,130 +333,61 @@ identify(struct ct_req *r, struct ct_err *err)
 	return err->rc;
 }
 
+/* May what proved the identity do this? One row for each kind of route. */
 static enum ct_rc
-admit(struct ct_req *r, struct ct_err *err)
+check_scope(const struct ct_req *r, struct ct_err *err)
 {
-	if (identify(r, err) != CT_OK)
-		return err->rc;
-	if (r->route->auth == CT_A_ADMIN && !r->is_admin)
+	static const struct {
+		unsigned scopes; /* bit of each enum ct_token_scope that may */
+		const char *needs;
+	} table[] = {
+	    [CT_W_READ] = {1 << CT_S_SESSION | 1 << CT_S_READ | 1 << CT_S_LOG |
+			       1 << CT_S_FULL,
+		""},
+	    [CT_W_LOG] = {1 << CT_S_SESSION | 1 << CT_S_LOG | 1 << CT_S_FULL,
+		"one of scope log or full"},
+	    [CT_W_FULL] = {1 << CT_S_SESSION | 1 << CT_S_FULL,
+		"one of scope full"},
+	    [CT_W_LOGIN] = {1 << CT_S_SESSION, "a log-in with the password"},
+	    [CT_W_ADMIN] = {1 << CT_S_SESSION, "a log-in with the password"},
+	};
+	enum ct_who who = r->route->who;
+
+	if (who == CT_W_OPEN || who == CT_W_LOCAL)
+		return CT_OK;
+	if (!(table[who].scopes & 1U << r->scope))
+		return ct_fail(err, CT_FORBIDDEN, "scope",
+		    "This API token may not do that; it takes %s.",
+		    table[who].needs);
+	if (who == CT_W_ADMIN && !r->is_admin)
 		return ct_fail(
 		    err, CT_FORBIDDEN, "admin", "Admin access required");
 	return CT_OK;
 }
 
-/* The key of this request: the header, or the id that the client chose. */
 static enum ct_rc
-idem_key(struct ct_req *r, struct ct_str *key, struct ct_err *err)
+admit(struct ct_req *r, struct ct_err *err)
 {
-	const struct ct_json *json;
-	struct ct_uuid id;
-
-	*key = (struct ct_str){0};
-	if (!(r->route->flags & CT_R_IDEM))
-		return CT_OK;
-	if (r->idem_key.p) {
-		if (r->idem_key.n > CT_IDEM_KEY_MAX || !ct_utf8_ok(r->idem_key))
-			return ct_fail_field(err, "Idempotency-Key",
-			    "must be at most %d characters", CT_IDEM_KEY_MAX);
-		*key = r->idem_key;
-		return CT_OK;
-	}
-	if (ct_req_json(r, &json, err) != CT_OK)
+	if (identify(r, err) != CT_OK || check_scope(r, err) != CT_OK)
 		return err->rc;
-	if (ct_uuid_parse(ct_json_str(ct_json_get(json, "id")), &id)) {
-		char text[CT_UUID_TEXT];
-
-		*key = ct_str_of(
-		    ct_arena_printf(r->a, "id:%s", ct_uuid_format(&id, text)));
-	}
-	return CT_OK;
-}
-
-static void
-request_digest(struct ct_req *r, uint8_t out[CT_DIGEST])
-{
-	struct ct_buf b;
-
-	ct_buf_init(&b, r->a, r->body.n + r->path.n + 16);
-	ct_buf_addstr(&b, r->method_text);
-	ct_buf_addc(&b, ' ');
-	ct_buf_adds(&b, r->route->pattern);
-	ct_buf_addc(&b, ' ');
-	ct_buf_addstr(&b, r->word); /* {word}; no idempotent route has {id} */
-	ct_buf_addc(&b, '\n');
-	ct_buf_addstr(&b, r->body);
-	ct_digest(b.p, b.n, out);
-}
-
-/* The cat that the body names, or the default one. */
-static struct ct_uuid
-cat_of(struct ct_req *r)
-{
-	const struct ct_json *json;
-	struct ct_uuid cat;
-	struct ct_err err;
-
-	if (ct_req_json(r, &json, &err) == CT_OK &&
-	    ct_uuid_parse(ct_json_str(ct_json_get(json, "cat_id")), &cat))
-		return cat;
-	return r->cat;
-}
-
-/* The handler inside the transaction that also keeps its answer. */
-static enum ct_rc
-run_once(struct ct_req *r, struct ct_str key, struct ct_err *err)
-{
-	uint8_t digest[CT_DIGEST];
-	struct ct_str answer;
-	int64_t status;
-	bool replay;
-
-	request_digest(r, digest);
-	if (ct_pg_begin(r->pg, r->a, false, err) != CT_OK ||
-	    ct_idem_begin(r->pg, r->a, &r->account, key, digest, &replay,
-		&status, &answer, err) != CT_OK)
-		return err->rc;
-	if (replay) {
-		ct_buf_addstr(ct_resp_raw(r, (int)status, JSON_TYPE), answer);
-		ct_resp_header(r, "Idempotent-Replayed", CT_STR("true"));
-		/* The first may have died between its commit and its bump. */
-		r->bump = true;
-		r->bump_cat = cat_of(r);
-		ct_pg_rollback(r->pg);
-		return CT_OK;
-	}
-	if (r->route->handler(r, err) != CT_OK ||
-	    ct_idem_end(r->pg, r->a, &r->account, key, r->status,
-		ct_buf_str(&r->out), err) != CT_OK) {
-		ct_pg_rollback(r->pg);
-		return err->rc;
-	}
-	return ct_pg_commit(r->pg, err);
-}
-
-static enum ct_rc
-run(struct ct_req *r, struct ct_err *err)
-{
-	struct ct_str key;
-
-	if (idem_key(r, &key, err) != CT_OK)
-		return err->rc;
-	return key.p ? run_once(r, key, err) : r->route->handler(r, err);
+	return ct_req_shape(r, err);
 }
 
 /* ETag of an answer, 304 where the client holds it, and its place in Redis. */
 static void
 finish_get(struct ct_req *r)
 {
+	const struct ct_uuid *cat =
+	    ct_uuid_nil(&r->asked_cat) ? &r->cat : &r->asked_cat;
 	char hex[17];
 
 	if (r->method != CT_GET || r->status != 200 || r->raw)
 		return;
 	ct_digest_hex16(r->out.p, r->out.n, hex);
 	r->etag = (struct ct_str){ct_arena_dup(r->a, hex, 16), 16};
-	if (r->route->tag[0] && r->query.n == 0 && r->version.n > 0 &&
-	    r->epoch.n > 0 && r->cache_ttl_s > 0)
-		ct_cache_put_answer(r->cache, &r->cat, r->route->tag, r->epoch,
+	/* A version came only where gate.lua was asked for a cached answer. */
+	if (r->version.n > 0 && r->epoch.n > 0 && r->cache_ttl_s > 0)
+		ct_cache_put_answer(r->cache, cat, r->route->tag, r->epoch,
 		    r->version, r->etag, ct_buf_str(&r->out), r->cache_ttl_s);
 	if (holds(r, r->etag))
 		ct_resp_raw(r, 304, "");
@@ -550,6 +408,44 @@ in_time(struct ct_req *r, struct ct_err *err)
 	return CT_OK;
 }
 
+static void
+forget_sessions(struct ct_req *r, const struct ct_uuid *account)
+{
+	struct ct_str *digests;
+	struct ct_err err;
+	int n;
+
+	if (ct_session_digests(r->pg, r->a, account, &digests, &n, &err) !=
+	    CT_OK) {
+		r->forget_all = true;
+		return;
+	}
+	for (int i = 0; i < n; i++) {
+		if (digests[i].n == CT_DIGEST)
+			ct_cache_drop_session(
+			    r->cache, (const uint8_t *)digests[i].p);
+	}
+}
+
+/*
+ * What the write made untrue, once it is committed. Also after a failure: the
+ * outcome of a commit may be unknown.
+ */
+static void
+forget(struct ct_req *r)
+{
+	struct ct_err err;
+
+	for (unsigned i = 0; i < r->nbumps; i++)
+		ct_cache_bump(r->cache, &r->bumps[i]);
+	for (unsigned i = 0; i < r->nforgets; i++)
+		forget_sessions(r, &r->forgets[i]);
+	if (!r->forget_all)
+		return;
+	ct_cache_owe();
+	(void)!ct_cache_settle(r->cache, &err); /* stays owed */
+}
+
 void
 ct_gate_enter(struct ct_req *r, const struct ct_lane *lane)
 {
@@ -557,10 +453,8 @@ ct_gate_enter(struct ct_req *r, const struct ct_lane *lane)
 	r->redis = lane->redis;
 	r->cache = lane->cache;
 	if (in_time(r, &r->err) == CT_OK && admit(r, &r->err) == CT_OK)
-		run(r, &r->err);
-	/* Also after a failure: the outcome of a commit may be unknown. */
-	if (r->bump)
-		ct_cache_bump(r->cache, &r->bump_cat);
+		(void)!ct_run_once(r, &r->err); /* r->err says it all */
+	forget(r);
 	if (r->err.rc != CT_OK) {
 		ct_resp_error(r, &r->err);
 		return;

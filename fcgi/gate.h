@@ -3,8 +3,9 @@
  * each of which may answer the request:
  *   open     needs no store: path, method, origin, type
  *   cached   after the Redis trip: limit, session, cached answer
- *   enter    on a database thread: session from PostgreSQL, admin,
- *            idempotency, the handler, its commit, what it invalidates
+ *   enter    on a database thread: session from PostgreSQL, scope and role,
+ *            what the route takes, idempotency, the handler, its commit, what
+ *            it invalidates
  */
 #ifndef CT_FCGI_GATE_H
 #define CT_FCGI_GATE_H
@@ -14,7 +15,7 @@
 /* True: answered (r->status is set). */
 bool ct_gate_open(struct ct_req *r);
 /* What one request adds to the gate script's arguments. */
-#define CT_GATE_ARGS 5
+#define CT_GATE_ARGS 6
 /* Set the key and CT_GATE_ARGS arguments; they live on the request's arena. */
 void ct_gate_ask(struct ct_req *r, struct ct_str *key, struct ct_str *args);
 /*

@@ -21,13 +21,13 @@ static const struct ct_field change_rows[] = {
     {"new_password", CT_T_TEXT, AT(fresh), CT_F_REQUIRED | CT_F_NOTRIM, 1, 1024,
 	NULL, NULL, NULL, "the password from now on"},
 };
-static const struct ct_fields change_fields =
+const struct ct_fields ct_password_change_in =
     CT_FIELDS("password", struct password_in, change_rows);
 static const struct ct_field confirm_rows[] = {
     {"password", CT_T_TEXT, AT(current), CT_F_REQUIRED | CT_F_NOTRIM, 1, 1024,
 	NULL, NULL, NULL, "the password now"},
 };
-static const struct ct_fields confirm_fields =
+const struct ct_fields ct_password_confirm_in =
     CT_FIELDS("password", struct password_in, confirm_rows);
 
 /*
@@ -35,15 +35,14 @@ static const struct ct_fields confirm_fields =
  * failed log-ins: a stolen session must not be a place to guess.
  */
 static enum ct_rc
-prove(struct ct_req *r, const struct ct_fields *t, struct password_in *in,
-    struct ct_account *u, const char *wrong, struct ct_err *err)
+prove(struct ct_req *r, struct password_in *in, struct ct_account *u,
+    const char *wrong, struct ct_err *err)
 {
 	struct ct_login l;
 	uint64_t seen;
 
 	memset(in, 0, sizeof(*in));
-	if (ct_req_query(r, NULL, NULL, err) != CT_OK ||
-	    ct_req_bind(r, t, CT_BIND_CREATE, in, &seen, err) != CT_OK ||
+	if (ct_req_bind(r, CT_BIND_CREATE, in, &seen, err) != CT_OK ||
 	    ct_account_get(r->pg, r->a, &r->account, u, err) != CT_OK ||
 	    ct_login_begin(r->pg, r->a, u->email, &l, err) != CT_OK)
 		return err->rc;
@@ -77,8 +76,7 @@ CT_HANDLER(h_change_password)
 	struct ct_account u;
 	char hash[CT_PASSWORD_HASH];
 
-	if (prove(r, &change_fields, &in, &u, "Current password is incorrect",
-		err) != CT_OK ||
+	if (prove(r, &in, &u, "Current password is incorrect", err) != CT_OK ||
 	    ct_check_new_password("new_password", in.fresh, &u, err) != CT_OK ||
 	    ct_hash_password(r, in.fresh, hash, err) != CT_OK ||
 	    ct_pg_begin(r->pg, r->a, false, err) != CT_OK ||
@@ -95,8 +93,7 @@ CT_HANDLER(h_deactivate)
 	struct password_in in;
 	struct ct_account u;
 
-	if (prove(r, &confirm_fields, &in, &u, "Incorrect password", err) !=
-		CT_OK ||
+	if (prove(r, &in, &u, "Incorrect password", err) != CT_OK ||
 	    ct_pg_begin(r->pg, r->a, false, err) != CT_OK ||
 	    ct_account_deactivate(r->pg, r->a, &r->account, err) != CT_OK ||
 	    end_sessions(r, NULL, err) != CT_OK ||
@@ -127,17 +124,13 @@ CT_HANDLER(h_delete_account)
 	struct ct_str *blobs;
 	int n;
 
-	if (prove(r, &confirm_fields, &in, &u, "Incorrect password", err) !=
-		CT_OK ||
+	if (prove(r, &in, &u, "Incorrect password", err) != CT_OK ||
 	    end_sessions(r, NULL, err) != CT_OK ||
 	    ct_account_delete(r->pg, r->a, &r->account, &blobs, &n, err) !=
 		CT_OK)
 		return err->rc;
 	remove_blobs(r, blobs, n);
-	if (!ct_uuid_nil(&r->cat)) {
-		r->bump = true;
-		r->bump_cat = r->cat;
-	}
+	ct_req_bump(r, &r->cat);
 	ct_resp_message(r, 200, "Account deleted successfully");
 	ct_resp_cookie(r, (struct ct_str){0}, 0);
 	return CT_OK;

@@ -23,7 +23,7 @@ static const struct ct_field login_rows[] = {
     {"remember_me", CT_T_BOOL, AT(remember), 0, 0, 0, NULL, NULL, NULL,
 	"false: until the browser closes"},
 };
-static const struct ct_fields login_fields =
+const struct ct_fields ct_login_in =
     CT_FIELDS("login", struct login_in, login_rows);
 
 /* Addresses are compared in lower case. */
@@ -127,9 +127,7 @@ CT_HANDLER(h_register)
 	uint64_t seen;
 
 	ct_account_defaults(&u);
-	if (ct_req_query(r, NULL, NULL, err) != CT_OK ||
-	    ct_req_bind(
-		r, &ct_account_fields, CT_BIND_CREATE, &u, &seen, err) != CT_OK)
+	if (ct_req_bind(r, CT_BIND_CREATE, &u, &seen, err) != CT_OK)
 		return err->rc;
 	u.email = lower(r->a, u.email);
 	if (!ct_email_ok(u.email))
@@ -194,9 +192,7 @@ CT_HANDLER(h_login)
 	uint64_t seen;
 	bool ok;
 
-	if (ct_req_query(r, NULL, NULL, err) != CT_OK ||
-	    ct_req_bind(r, &login_fields, CT_BIND_CREATE, &in, &seen, err) !=
-		CT_OK)
+	if (ct_req_bind(r, CT_BIND_CREATE, &in, &seen, err) != CT_OK)
 		return err->rc;
 	in.email = lower(r->a, in.email);
 	if (ct_login_begin(r->pg, r->a, in.email, &l, err) != CT_OK)
@@ -231,8 +227,6 @@ CT_HANDLER(h_logout)
 
 CT_HANDLER(h_me)
 {
-	if (ct_req_query(r, NULL, NULL, err) != CT_OK)
-		return err->rc;
 	return answer_user(r, 200, NULL, &r->account, err);
 }
 
@@ -245,12 +239,10 @@ CT_HANDLER(h_profile)
 		     ct_account_fields.f);
 
 	/* Locked between reading and writing: of two changes none is lost. */
-	if (ct_req_query(r, NULL, NULL, err) != CT_OK ||
-	    ct_pg_begin(r->pg, r->a, false, err) != CT_OK ||
+	if (ct_pg_begin(r->pg, r->a, false, err) != CT_OK ||
 	    ct_account_lock(r->pg, r->a, &r->account, err) != CT_OK ||
 	    ct_account_get(r->pg, r->a, &r->account, &u, err) != CT_OK ||
-	    ct_req_bind(r, &ct_account_fields, CT_BIND_PATCH, &u, &seen, err) !=
-		CT_OK)
+	    ct_req_bind(r, CT_BIND_PATCH, &u, &seen, err) != CT_OK)
 		return err->rc;
 	ct_req_bump(r, &u.cat_id);
 	if (ct_account_update(r->pg, r->a, &u, seen >> target & 1, err) !=

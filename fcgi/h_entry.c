@@ -27,8 +27,17 @@ static const struct ct_field query_rows[] = {
     {"to", CT_T_TEXT, AT(to), 0, 0, 40, NULL, NULL, NULL,
 	"last care day (included), or an instant (not included)"},
 };
-static const struct ct_fields query_fields =
+const struct ct_fields ct_list_query =
     CT_FIELDS("list", struct list_query, query_rows);
+
+enum ct_rc
+ct_req_may_see(
+    const struct ct_req *r, const struct ct_uuid *cat, struct ct_err *err)
+{
+	if (ct_uuid_nil(&r->only_cat) || ct_uuid_eq(cat, &r->only_cat))
+		return CT_OK;
+	return ct_fail(err, CT_NOTFOUND, NULL, "There is no such cat.");
+}
 
 enum ct_rc
 ct_req_cat(const struct ct_req *r, struct ct_uuid *cat, struct ct_err *err)
@@ -38,14 +47,7 @@ ct_req_cat(const struct ct_req *r, struct ct_uuid *cat, struct ct_err *err)
 	if (ct_uuid_nil(cat))
 		return ct_fail(
 		    err, CT_NOTFOUND, "no_cat", "This account has no cat yet.");
-	return CT_OK;
-}
-
-void
-ct_req_bump(struct ct_req *r, const struct ct_uuid *cat)
-{
-	r->bump = true;
-	r->bump_cat = *cat;
+	return ct_req_may_see(r, cat, err);
 }
 
 static enum ct_rc
@@ -99,7 +101,7 @@ read_list(struct ct_req *r, struct list_query *q, struct ct_entry_filter *f,
 	memset(q, 0, sizeof(*q));
 	q->page = CT_NULL_I64;
 	q->per_page = 50;
-	if (ct_req_query(r, &query_fields, q, err) != CT_OK ||
+	if (ct_req_query(r, q, err) != CT_OK ||
 	    ct_req_cat(r, &q->cat, err) != CT_OK ||
 	    bound("from", q->from, &f->from_day, &f->from_us, err) != CT_OK ||
 	    bound("to", q->to, &f->to_day, &f->to_us, err) != CT_OK)
@@ -167,6 +169,7 @@ ct_entry_list_h(struct ct_req *r, const struct ct_entry_kind *k, bool bare,
 	if (n == 0 &&
 	    ct_cat_role(r->pg, r->a, &r->account, &f.cat, &role, err) != CT_OK)
 		return err->rc;
+	ct_req_keep(r, INT64_MAX);
 	w = ct_resp_json(r, 200);
 	if (bare) {
 		write_rows(k, rows, n, w);
@@ -197,27 +200,43 @@ answer(struct ct_req *r, const struct ct_entry_kind *k, const char *text,
 	ct_jw_end(w);
 }
 
+/* Of another cat than the API token's: as if it were not there. */
+static enum ct_rc
+load_entry(struct ct_req *r, const struct ct_entry_kind *k, bool deleted,
+    void *obj, struct ct_err *err)
+{
+	const struct ct_entry *e = obj;
+
+	if (ct_entry_get(r->pg, r->a, k, &r->account, &r->id, deleted, obj,
+		err) != CT_OK)
+		return err->rc;
+	if (ct_req_may_see(r, &e->cat_id, err) != CT_OK)
+		return ct_entry_missing(k, err);
+	return CT_OK;
+}
+
 enum ct_rc
 ct_entry_get_h(
     struct ct_req *r, const struct ct_entry_kind *k, struct ct_err *err)
 {
 	_Alignas(16) char obj[CT_ENTRY_MAX];
 
-	if (ct_req_query(r, NULL, NULL, err) != CT_OK ||
-	    ct_entry_get(
-		r->pg, r->a, k, &r->account, &r->id, false, obj, err) != CT_OK)
+	if (load_entry(r, k, false, obj, err) != CT_OK)
 		return err->rc;
 	ct_entry_write(k, obj, ct_resp_json(r, 200));
 	return CT_OK;
 }
 
-/* A helper changes what the helper logged; caregiver and owner anything. */
+/*
+ * A helper, and a token that may only log, changes what the account logged;
+ * caregiver and owner anything.
+ */
 static enum ct_rc
 may_change(const struct ct_req *r, const struct ct_entry *e, struct ct_err *err)
 {
-	if (e->my_role >= CT_CAREGIVER)
+	if (e->my_role >= CT_CAREGIVER && r->scope != CT_S_LOG)
 		return CT_OK;
-	if (e->my_role == CT_HELPER && ct_uuid_eq(&e->by_account, &r->account))
+	if (e->my_role >= CT_HELPER && ct_uuid_eq(&e->by_account, &r->account))
 		return CT_OK;
 	return ct_fail(err, CT_FORBIDDEN, NULL,
 	    "Your role on this cat does not allow that.");
@@ -264,9 +283,7 @@ static enum ct_rc
 open_entry(struct ct_req *r, const struct ct_entry_kind *k, bool deleted,
     void *obj, struct ct_err *err)
 {
-	if (ct_req_query(r, NULL, NULL, err) != CT_OK ||
-	    ct_entry_get(r->pg, r->a, k, &r->account, &r->id, deleted, obj,
-		err) != CT_OK ||
+	if (load_entry(r, k, deleted, obj, err) != CT_OK ||
 	    may_change(r, obj, err) != CT_OK)
 		return err->rc;
 	return match_version(r, obj, err);
@@ -281,8 +298,7 @@ ct_entry_patch_h(
 	uint64_t seen;
 
 	if (open_entry(r, k, false, obj, err) != CT_OK ||
-	    ct_req_bind(r, k->fields, CT_BIND_PATCH, obj, &seen, err) !=
-		CT_OK ||
+	    ct_req_bind(r, CT_BIND_PATCH, obj, &seen, err) != CT_OK ||
 	    check_time(e->given_at, err) != CT_OK)
 		return err->rc;
 	if (seen == 0) {
@@ -300,7 +316,7 @@ static const struct ct_field delete_rows[] = {
     {"version", CT_T_INT, 0, 0, 1, INT64_C(1) << 53, NULL, NULL, NULL,
 	"what the client saw"},
 };
-static const struct ct_fields delete_fields =
+const struct ct_fields ct_entry_version_in =
     CT_FIELDS("delete", int64_t, delete_rows);
 
 enum ct_rc
@@ -312,8 +328,7 @@ ct_entry_delete_h(
 	uint64_t seen;
 
 	if (open_entry(r, k, false, obj, err) != CT_OK ||
-	    ct_req_bind(r, &delete_fields, CT_BIND_PATCH, &e->version, &seen,
-		err) != CT_OK)
+	    ct_req_bind(r, CT_BIND_PATCH, &e->version, &seen, err) != CT_OK)
 		return err->rc;
 	ct_req_bump(r, &e->cat_id);
 	if (ct_entry_remove(r->pg, r->a, k, &r->account, obj, err) != CT_OK)

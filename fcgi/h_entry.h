@@ -26,10 +26,14 @@ enum ct_rc ct_entry_restore_h(
  */
 enum ct_rc ct_entry_prepare(
     struct ct_req *r, struct ct_entry *e, struct ct_err *err) CT_MUSTCHECK;
-/* The cat of the request: given, or the default one. CT_NOTFOUND: none. */
+/* CT_NOTFOUND where the API token is for another cat. */
+enum ct_rc ct_req_may_see(const struct ct_req *r, const struct ct_uuid *cat,
+    struct ct_err *err) CT_MUSTCHECK;
+/*
+ * The cat of the request: given, or the default one. CT_NOTFOUND: there is
+ * none, or the API token is for another one.
+ */
 enum ct_rc ct_req_cat(const struct ct_req *r, struct ct_uuid *cat,
     struct ct_err *err) CT_MUSTCHECK;
-/* Forget what is cached about the cat once the write is committed. */
-void ct_req_bump(struct ct_req *r, const struct ct_uuid *cat);
 
 #endif

@@ -95,9 +95,7 @@ add(struct ct_req *r, struct ct_feeding_added *out, struct ct_err *err)
 	in.e.notes = CT_STR("");
 	in.flushed_before = in.flushed_after = in.confirm = true;
 	in.route = CT_STR("tube");
-	if (ct_req_query(r, NULL, NULL, err) != CT_OK ||
-	    ct_req_bind(r, ct_feeding_kind.fields, CT_BIND_CREATE, &in, &seen,
-		err) != CT_OK ||
+	if (ct_req_bind(r, CT_BIND_CREATE, &in, &seen, err) != CT_OK ||
 	    ct_entry_prepare(r, &in.e, err) != CT_OK)
 		return err->rc;
 	ct_req_bump(r, &in.e.cat_id);

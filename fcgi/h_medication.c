@@ -18,9 +18,7 @@ CT_HANDLER(h_medication_add)
 	in.flushed_before = in.flushed_after = true;
 	in.route = CT_STR("E-tube");
 	in.status = CT_STR("given");
-	if (ct_req_query(r, NULL, NULL, err) != CT_OK ||
-	    ct_req_bind(r, ct_medication_kind.fields, CT_BIND_CREATE, &in,
-		&seen, err) != CT_OK ||
+	if (ct_req_bind(r, CT_BIND_CREATE, &in, &seen, err) != CT_OK ||
 	    ct_entry_prepare(r, &in.e, err) != CT_OK)
 		return err->rc;
 	ct_req_bump(r, &in.e.cat_id);

@@ -29,7 +29,7 @@ static const struct ct_field rows[] = {
     {"end_date", CT_T_TEXT, AT(to), CT_F_NULLABLE, 0, 40, NULL, NULL, NULL,
 	"last day, included"},
 };
-static const struct ct_fields in_fields =
+const struct ct_fields ct_report_in =
     CT_FIELDS("report", struct report_in, rows);
 
 /*
@@ -57,9 +57,7 @@ read_report(struct ct_req *r, struct ct_report *out, struct ct_err *err)
 	uint64_t seen;
 	int rc;
 
-	if (ct_req_query(r, NULL, NULL, err) != CT_OK ||
-	    ct_req_bind(r, &in_fields, CT_BIND_CREATE, &in, &seen, err) !=
-		CT_OK ||
+	if (ct_req_bind(r, CT_BIND_CREATE, &in, &seen, err) != CT_OK ||
 	    ct_req_cat(r, &in.cat, err) != CT_OK)
 		return err->rc;
 	rc = read_day("start_date", in.from, &out->from_day, err) != CT_OK;
@@ -166,9 +164,11 @@ write_report(const struct ct_report *p, struct ct_jw *w)
 static enum ct_rc
 load(struct ct_req *r, struct ct_report *out, struct ct_err *err)
 {
-	if (ct_req_query(r, NULL, NULL, err) != CT_OK)
+	if (ct_report_get(r->pg, r->a, &r->account, &r->id, out, err) != CT_OK)
 		return err->rc;
-	return ct_report_get(r->pg, r->a, &r->account, &r->id, out, err);
+	if (ct_req_may_see(r, &out->cat_id, err) != CT_OK)
+		return ct_report_missing(err);
+	return CT_OK;
 }
 
 CT_HANDLER(h_report_status)
@@ -187,15 +187,17 @@ CT_HANDLER(h_report_active)
 	struct ct_jw *w;
 	int n;
 
-	if (ct_req_query(r, NULL, NULL, err) != CT_OK ||
-	    ct_report_active(r->pg, r->a, &r->account, &p, &n, err) != CT_OK)
+	if (ct_report_active(r->pg, r->a, &r->account, &p, &n, err) != CT_OK)
 		return err->rc;
 	w = ct_resp_json(r, 200);
 	ct_jw_obj(w);
 	ct_jw_key(w, "active_reports");
 	ct_jw_arr(w);
-	for (int i = 0; i < n; i++)
-		write_report(&p[i], w);
+	for (int i = 0; i < n; i++) {
+		if (ct_uuid_nil(&r->only_cat) ||
+		    ct_uuid_eq(&r->only_cat, &p[i].cat_id))
+			write_report(&p[i], w);
+	}
 	ct_jw_end(w);
 	ct_jw_end(w);
 	return CT_OK;
@@ -241,7 +243,7 @@ CT_HANDLER(h_report_cleanup)
 {
 	struct ct_report p;
 
-	if (ct_req_query(r, NULL, NULL, err) != CT_OK ||
+	if (load(r, &p, err) != CT_OK ||
 	    ct_report_remove(r->pg, r->a, &r->account, &r->id, &p, err) !=
 		CT_OK)
 		return err->rc;

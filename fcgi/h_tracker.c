@@ -19,10 +19,10 @@ static const struct ct_field query_rows[] = {
     {"days", CT_T_INT, AT(days), 0, 1, DAYS_MAX, NULL, NULL, "days",
 	"how many days back, today included"},
 };
-static const struct ct_fields days_fields =
+const struct ct_fields ct_days_query =
     CT_FIELDS("days", struct day_query, query_rows);
 /* The same without `days`. */
-static const struct ct_fields cat_fields = {
+const struct ct_fields ct_cat_query = {
     "today", query_rows, 1, sizeof(struct day_query)};
 
 struct target_in {
@@ -36,14 +36,13 @@ static const struct ct_field target_rows[] = {
 	CT_F_REQUIRED, 1, TARGET_MAX_UL, NULL, NULL, "mL",
 	"target from today on"},
 };
-static const struct ct_fields target_fields =
+const struct ct_fields ct_target_in =
     CT_FIELDS("target", struct target_in, target_rows);
 
 static enum ct_rc
-read_days(struct ct_req *r, const struct ct_fields *t, struct day_query *q,
-    struct ct_err *err)
+read_days(struct ct_req *r, struct day_query *q, struct ct_err *err)
 {
-	if (ct_req_query(r, t, q, err) != CT_OK)
+	if (ct_req_query(r, q, err) != CT_OK)
 		return err->rc;
 	return ct_req_cat(r, &q->cat, err);
 }
@@ -53,18 +52,14 @@ CT_HANDLER(h_today)
 	struct day_query q = {0};
 	struct ct_tracker t;
 	int64_t now = ct_now_us();
-	int64_t left_s;
 
-	if (read_days(r, &cat_fields, &q, err) != CT_OK ||
+	if (read_days(r, &q, err) != CT_OK ||
 	    ct_tracker_today(r->pg, r->a, &r->account, &q.cat, &t, err) !=
 		CT_OK)
 		return err->rc;
 	ct_tracker_write(&t, now, ct_resp_json(r, 200));
 	/* A cached answer must not outlive the day that it speaks of. */
-	left_s = (t.ends_at - now) / 1000000;
-	r->cache_ttl_s = left_s < r->app->conf->cache_ttl_s
-			     ? left_s
-			     : r->app->conf->cache_ttl_s;
+	ct_req_keep(r, t.ends_at);
 	return CT_OK;
 }
 
@@ -98,8 +93,7 @@ read_target(struct ct_req *r, enum ct_bind_mode mode, struct target_in *in,
 {
 	uint64_t seen;
 
-	if (ct_req_query(r, NULL, NULL, err) != CT_OK ||
-	    ct_req_bind(r, &target_fields, mode, in, &seen, err) != CT_OK ||
+	if (ct_req_bind(r, mode, in, &seen, err) != CT_OK ||
 	    ct_req_cat(r, &in->cat, err) != CT_OK)
 		return err->rc;
 	ct_req_bump(r, &in->cat);
@@ -138,7 +132,7 @@ CT_HANDLER(h_history)
 	struct ct_jw *w;
 	int n;
 
-	if (read_days(r, &days_fields, &q, err) != CT_OK ||
+	if (read_days(r, &q, err) != CT_OK ||
 	    ct_tracker_history(
 		r->pg, r->a, &r->account, &q.cat, q.days, &t, &n, err) != CT_OK)
 		return err->rc;
@@ -191,11 +185,12 @@ CT_HANDLER(h_stats)
 	struct ct_jw *w;
 	int n;
 
-	if (read_days(r, &days_fields, &q, err) != CT_OK ||
+	if (read_days(r, &q, err) != CT_OK ||
 	    ct_tracker_history(
 		r->pg, r->a, &r->account, &q.cat, q.days, &t, &n, err) != CT_OK)
 		return err->rc;
 	s = stats_of(t, n);
+	ct_req_keep(r, t[0].ends_at);
 	w = ct_resp_json(r, 200);
 	ct_jw_obj(w);
 	ct_jw_key(w, "days");

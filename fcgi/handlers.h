@@ -1,6 +1,7 @@
 /*
  * Every handler, one line each; routes.c names them. A handler fills the
- * answer, or returns an rc whose error body is written for it.
+ * answer, or returns an rc whose error body is written for it. The field tables
+ * are what routes take as parameters (…_query) and as body (…_in).
  */
 #ifndef CT_FCGI_HANDLERS_H
 #define CT_FCGI_HANDLERS_H
@@ -8,6 +9,10 @@
 #include "fcgi/req.h"
 
 #define CT_HANDLER(name) enum ct_rc name(struct ct_req *r, struct ct_err *err)
+
+extern const struct ct_fields ct_login_in, ct_password_change_in,
+    ct_password_confirm_in, ct_list_query, ct_entry_version_in, ct_days_query,
+    ct_cat_query, ct_target_in, ct_report_in;
 
 CT_HANDLER(h_root);
 CT_HANDLER(h_index);
@@ -24,6 +29,10 @@ CT_HANDLER(h_change_password);
 CT_HANDLER(h_deactivate);
 CT_HANDLER(h_delete_account);
 CT_HANDLER(h_cleanup_inactive);
+
+CT_HANDLER(h_api_token_list);
+CT_HANDLER(h_api_token_add);
+CT_HANDLER(h_api_token_revoke);
 
 CT_HANDLER(h_feeding_add);
 CT_HANDLER(h_feeding_list);

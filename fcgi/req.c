@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+#include "db/api_token.h"
+#include "fcgi/route.h"
+
 #define BODY_MAX   (64 * 1024)
 #define JSON_DEPTH 16
 #define QUERY_MAX  4096
@@ -136,7 +139,11 @@ take_token(struct ct_req *r)
 		    ct_str_is(r->https, "on") ? "__Host-catetube" : "catetube");
 		r->by_cookie = true;
 	}
-	r->has_token = r->token.n == CT_TOKEN_TEXT - 1;
+	/* An API token is no cookie: nothing but a program sends it. */
+	r->is_api_token = !r->by_cookie &&
+			  r->token.n == CT_API_TOKEN_TEXT - 1 &&
+			  ct_str_starts(r->token, CT_STR(CT_API_TOKEN_PREFIX));
+	r->has_token = r->is_api_token || r->token.n == CT_TOKEN_TEXT - 1;
 	if (r->has_token)
 		ct_token_hash(r->token, r->token_hash);
 }
@@ -183,10 +190,14 @@ ct_req_json(struct ct_req *r, const struct ct_json **out, struct ct_err *err)
 	return CT_OK;
 }
 
+/* What a route without a body or without parameters takes. */
+static const struct ct_fields nothing = {.noun = "request"};
+
 enum ct_rc
-ct_req_bind(struct ct_req *r, const struct ct_fields *t, enum ct_bind_mode mode,
-    void *obj, uint64_t *seen, struct ct_err *err)
+ct_req_bind(struct ct_req *r, enum ct_bind_mode mode, void *obj, uint64_t *seen,
+    struct ct_err *err)
 {
+	const struct ct_fields *t = r->route->body ? r->route->body : &nothing;
 	const struct ct_json *json = NULL;
 
 	if (ct_req_json(r, &json, err) != CT_OK)
@@ -234,9 +245,10 @@ ct_url_decode(struct ct_arena *a, struct ct_str s)
 }
 
 static enum ct_rc
-query_pair(struct ct_req *r, const struct ct_fields *t, struct ct_str pair,
-    uint64_t *seen, void *obj, struct ct_err *err)
+query_pair(struct ct_req *r, struct ct_str pair, uint64_t *seen, void *obj,
+    struct ct_err *err)
 {
+	const struct ct_fields *t = r->route->query;
 	struct ct_str rest = pair;
 	struct ct_str name = ct_url_decode(r->a, ct_str_split(&rest, '='));
 	struct ct_str value = rest.p ? ct_url_decode(r->a, rest) : CT_STR("");
@@ -258,8 +270,7 @@ query_pair(struct ct_req *r, const struct ct_fields *t, struct ct_str pair,
 }
 
 enum ct_rc
-ct_req_query(
-    struct ct_req *r, const struct ct_fields *t, void *obj, struct ct_err *err)
+ct_req_query(struct ct_req *r, void *obj, struct ct_err *err)
 {
 	struct ct_str rest = r->query;
 	uint64_t seen = 0;
@@ -270,9 +281,63 @@ ct_req_query(
 		enum ct_rc one = CT_OK;
 
 		if (pair.n > 0)
-			one = query_pair(r, t, pair, &seen, obj, err);
+			one = query_pair(r, pair, &seen, obj, err);
 		if (one != CT_OK)
 			rc = one;
 	}
 	return rc;
+}
+
+enum ct_rc
+ct_req_shape(struct ct_req *r, struct ct_err *err)
+{
+	uint64_t seen;
+
+	if (!r->route->query && ct_req_query(r, NULL, err) != CT_OK)
+		return err->rc;
+	if (!r->route->body &&
+	    ct_req_bind(r, CT_BIND_CREATE, NULL, &seen, err) != CT_OK)
+		return err->rc;
+	return CT_OK;
+}
+
+/* One more of a list that lives on the arena; false: it is full. */
+static bool
+note(struct ct_req *r, struct ct_uuid **list, unsigned *n,
+    const struct ct_uuid *id)
+{
+	for (unsigned i = 0; i < *n; i++) {
+		if (ct_uuid_eq(&(*list)[i], id))
+			return true;
+	}
+	if (*n == CT_BUMPS_MAX)
+		return false;
+	if (!*list)
+		*list = ct_arena_alloc(r->a, CT_BUMPS_MAX * sizeof(**list));
+	(*list)[(*n)++] = *id;
+	return true;
+}
+
+void
+ct_req_bump(struct ct_req *r, const struct ct_uuid *cat)
+{
+	if (!ct_uuid_nil(cat) && !note(r, &r->bumps, &r->nbumps, cat))
+		r->forget_all = true;
+}
+
+void
+ct_forget_sessions_of(struct ct_req *r, const struct ct_uuid *account)
+{
+	if (!note(r, &r->forgets, &r->nforgets, account))
+		r->forget_all = true;
+}
+
+void
+ct_req_keep(struct ct_req *r, int64_t until_us)
+{
+	int64_t left_s = (until_us - ct_now_us()) / 1000000;
+
+	r->cache_ttl_s = left_s < r->app->conf->cache_ttl_s
+			     ? left_s
+			     : r->app->conf->cache_ttl_s;
 }

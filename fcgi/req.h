@@ -8,6 +8,7 @@
 #include "common/clock.h"
 #include "common/crypto.h"
 #include "common/field.h"
+#include "db/session.h"
 #include "fcgi/app.h"
 #include "fcgi/serve.h"
 
@@ -51,12 +52,13 @@ struct ct_req {
 	const struct ct_route *route; /* NULL: none */
 	int route_index;	      /* CT_ROUTES_MAX: none */
 	unsigned allow;		      /* methods that the path has */
-	struct ct_uuid id;	      /* {id} of the pattern */
-	struct ct_str word;	      /* {kind} of the pattern */
+	struct ct_uuid id, sub;	      /* {id} and {sub} of the pattern */
+	struct ct_str word;	      /* {word} of the pattern */
 
 	/* Gates. */
 	bool has_token; /* the request shows a session */
 	bool by_cookie;
+	bool is_api_token;
 	struct ct_str token;
 	uint8_t token_hash[CT_DIGEST];
 	char addr_digest[17];
@@ -65,8 +67,11 @@ struct ct_req {
 	int64_t remaining, reset_s, limit;
 	bool signed_in;
 	struct ct_uuid account;
-	struct ct_uuid cat; /* default cat, nil: none */
+	struct ct_uuid cat;	 /* default cat, nil: none */
+	struct ct_uuid only_cat; /* of a token that sees one cat only, or nil */
+	enum ct_token_scope scope;
 	bool is_admin;
+	struct ct_uuid asked_cat;   /* of a cached answer; nil: the default */
 	const struct ct_json *json; /* body, parsed once */
 
 	/* The lane that works on it. */
@@ -75,8 +80,11 @@ struct ct_req {
 	struct ct_redis *cache;
 
 	/* After the commit of the handler's write. */
-	bool bump; /* forget what is cached about bump_cat */
-	struct ct_uuid bump_cat;
+	struct ct_uuid *bumps; /* forget what is cached about these cats */
+	unsigned nbumps;
+	struct ct_uuid *forgets; /* ... and who these accounts' sessions are */
+	unsigned nforgets;
+	bool forget_all;
 	void (*after)(struct ct_req *r); /* NULL: nothing; cannot fail */
 	struct ct_uuid made;		 /* what the write made, for after */
 
@@ -110,17 +118,34 @@ struct ct_str ct_cookie_get(struct ct_str header, const char *name);
 enum ct_rc ct_req_json(struct ct_req *r, const struct ct_json **out,
     struct ct_err *err) CT_MUSTCHECK;
 /*
- * The body into obj by the field table (ct_fields_bind). An empty body is {}.
+ * The body into obj by the route's table (ct_fields_bind). An empty body is {}.
  */
-enum ct_rc ct_req_bind(struct ct_req *r, const struct ct_fields *t,
-    enum ct_bind_mode mode, void *obj, uint64_t *seen,
-    struct ct_err *err) CT_MUSTCHECK;
+enum ct_rc ct_req_bind(struct ct_req *r, enum ct_bind_mode mode, void *obj,
+    uint64_t *seen, struct ct_err *err) CT_MUSTCHECK;
 /*
- * The query string into obj: unknown or repeated parameters and bad values are
- * CT_INVALID, all at once.
+ * The query string into obj by the route's table: unknown or repeated
+ * parameters and bad values are CT_INVALID, all at once.
  */
-enum ct_rc ct_req_query(struct ct_req *r, const struct ct_fields *t, void *obj,
-    struct ct_err *err) CT_MUSTCHECK;
+enum ct_rc ct_req_query(
+    struct ct_req *r, void *obj, struct ct_err *err) CT_MUSTCHECK;
+/* Refuses parameters and members where the route takes none. */
+enum ct_rc ct_req_shape(struct ct_req *r, struct ct_err *err) CT_MUSTCHECK;
+
+/*
+ * Its answer may be cached (the route has a tag) until that instant, and for
+ * CATETUBE_CACHE_TTL_S at the most.
+ */
+void ct_req_keep(struct ct_req *r, int64_t until_us);
+
+/* At most this many of each; those past it drop everything cached. */
+#define CT_BUMPS_MAX 64
+/* Forget what is cached about the cat once the write is committed. */
+void ct_req_bump(struct ct_req *r, const struct ct_uuid *cat);
+/*
+ * Forget the copies of the account's sessions and tokens once the write is
+ * committed: whatever changes memberships, default cat or admin role.
+ */
+void ct_forget_sessions_of(struct ct_req *r, const struct ct_uuid *account);
 
 /* Percent-decode with '+' as blank; absent where it is broken or holds NUL. */
 struct ct_str ct_url_decode(struct ct_arena *a, struct ct_str s);

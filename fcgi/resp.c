@@ -93,6 +93,12 @@ ct_resp_json(struct ct_req *r, int status)
 }
 
 void
+ct_resp_kept(struct ct_req *r, int status, struct ct_str json)
+{
+	ct_buf_addstr(ct_resp_raw(r, status, JSON_TYPE), json);
+}
+
+void
 ct_resp_message(struct ct_req *r, int status, const char *text)
 {
 	struct ct_jw *w = ct_resp_json(r, status);

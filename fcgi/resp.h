@@ -9,6 +9,8 @@
 
 /* Begin a JSON answer; write one value with what comes back. */
 struct ct_jw *ct_resp_json(struct ct_req *r, int status);
+/* An answer whose JSON text is kept from before. */
+void ct_resp_kept(struct ct_req *r, int status, struct ct_str json);
 /* {"message": text} */
 void ct_resp_message(struct ct_req *r, int status, const char *text);
 /* An answer that is no JSON. type is static. */

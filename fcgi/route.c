@@ -15,10 +15,13 @@ static const struct {
     {CT_DELETE, "DELETE"},
 };
 
-static const char *const auth_names[] = {[CT_A_OPEN] = "open",
-    [CT_A_SESSION] = "session",
-    [CT_A_ADMIN] = "admin",
-    [CT_A_LOCAL] = "local"};
+static const char *const who_names[] = {[CT_W_OPEN] = "open",
+    [CT_W_READ] = "read",
+    [CT_W_LOG] = "log",
+    [CT_W_FULL] = "full",
+    [CT_W_LOGIN] = "login",
+    [CT_W_ADMIN] = "admin",
+    [CT_W_LOCAL] = "local"};
 
 static const struct {
 	const char *name;
@@ -55,6 +58,12 @@ ct_method_name(unsigned method)
 	return "OTHER";
 }
 
+const char *
+ct_who_name(enum ct_who who)
+{
+	return who_names[who];
+}
+
 static bool
 is_word(struct ct_str s)
 {
@@ -73,6 +82,8 @@ segment(struct ct_str want, struct ct_str got, struct ct_req *r)
 {
 	if (ct_str_is(want, "{id}"))
 		return ct_uuid_parse(got, &r->id);
+	if (ct_str_is(want, "{sub}"))
+		return ct_uuid_parse(got, &r->sub);
 	if (ct_str_is(want, "{word}")) {
 		r->word = got;
 		return is_word(got);
@@ -144,10 +155,9 @@ ct_routes_print(void)
 		const struct ct_route *t = &ct_routes[i];
 
 		printf("%s %s %s %s %s%s%s%s\n", ct_method_name(t->method),
-		    t->pattern, auth_names[t->auth], classes[t->class].name,
+		    t->pattern, who_names[t->who], classes[t->class].name,
 		    t->flags & CT_R_SLOW ? "slow," : "",
 		    t->flags & CT_R_IDEM ? "idem," : "",
-		    t->flags & CT_R_LOOP ? "loop," : "",
-		    t->tag[0] ? t->tag : "-");
+		    t->flags & CT_R_LOOP ? "loop," : "", t->tag ? t->tag : "-");
 	}
 }

@@ -7,27 +7,41 @@
 
 #include "fcgi/req.h"
 
-enum ct_auth {
-	CT_A_OPEN,    /* anybody */
-	CT_A_SESSION, /* somebody signed in */
-	CT_A_ADMIN,   /* an account with the admin role */
-	CT_A_LOCAL    /* addresses of CATETUBE_METRICS_ALLOW */
+/*
+ * Who may ask. A session may do all that the account may; an API token only
+ * what its scope says, and nothing about the account itself.
+ */
+enum ct_who {
+	CT_W_OPEN,  /* anybody */
+	CT_W_READ,  /* a session, or a token of any scope */
+	CT_W_LOG,   /* a session, or a token of scope log or full */
+	CT_W_FULL,  /* a session, or a token of scope full */
+	CT_W_LOGIN, /* a session: passwords, tokens, sessions, deletion */
+	CT_W_ADMIN, /* a session of an account with the admin role */
+	CT_W_LOCAL  /* addresses of CATETUBE_METRICS_ALLOW */
 };
 enum ct_route_flags {
 	CT_R_SLOW = 1 << 0, /* hashes a password: its own bounded thread */
 	CT_R_IDEM = 1 << 1, /* takes an idempotency key */
-	CT_R_LOOP = 1 << 2  /* needs no database: answered by the front loop */
+	CT_R_LOOP = 1 << 2, /* needs no database: answered by the front loop */
+	CT_R_CAT = 1 << 3   /* {id} is the cat that it is about */
 };
 
 struct ct_route {
 	unsigned method;
-	const char *pattern; /* without the trailing slash; {id}: a UUID,
-				{word}: lower-case letters */
-	enum ct_auth auth;
+	const char *pattern; /* without the trailing slash; {id} and {sub}: a
+				UUID, {word}: lower-case letters */
+	enum ct_who who;
 	enum ct_class class;
 	unsigned flags;
-	const char *tag; /* name of its cached answer, "": none */
+	/* Name of its cached answer, NULL: none. It is cached by the cat, for
+	 * requests without parameters but ?cat_id, and shown to every member
+	 * of it. */
+	const char *tag;
 	enum ct_rc (*handler)(struct ct_req *r, struct ct_err *err);
+	const struct ct_fields *query;	  /* parameters, NULL: it takes none */
+	const struct ct_fields *body;	  /* JSON body, NULL: it takes none */
+	const struct ct_entry_kind *kind; /* of the handlers in h_entry.c */
 	const char *summary;
 };
 
@@ -44,6 +58,7 @@ struct ct_str ct_route_allow(struct ct_arena *a, unsigned methods);
 /* One line per route for -R: METHOD PATTERN AUTH CLASS FLAGS. */
 void ct_routes_print(void);
 const char *ct_method_name(unsigned method);
+const char *ct_who_name(enum ct_who who);
 /* Requests per minute of the class; 0: no limit. */
 int64_t ct_class_limit(const struct ct_conf *c, enum ct_class class);
 const char *ct_class_name(enum ct_class class);

@@ -28,15 +28,17 @@ $(ABUILD)/tests/%: $(ABUILD)/tests/%.o $(TEST_SUPPORT) $(ASAN_BASE)
 	@echo "  LD $@"
 	$(Q)$(CC) $(SAN) -o $@ $(filter %.o,$^) -lcmocka $(LIBS)
 
-# tests/fcgi/test_X.c also has the responders' floor, all but its main.
-$(ABUILD)/tests/fcgi/%: $(ABUILD)/tests/fcgi/%.o $(TEST_SUPPORT) $(ASAN_FCGI) \
-  $(ASAN_BASE)
+# tests/fcgi/test_X.c also has the responders' floor, all but its main. Static
+# patterns: of two implicit ones make would take that whose objects are built.
+ring_tests = $(patsubst %.c,$(ABUILD)/%,$(wildcard tests/$(1)/test_*.c))
+$(call ring_tests,fcgi): $(ABUILD)/tests/fcgi/%: $(ABUILD)/tests/fcgi/%.o \
+  $(TEST_SUPPORT) $(ASAN_FCGI) $(ASAN_BASE)
 	@echo "  LD $@"
 	$(Q)$(CC) $(SAN) -o $@ $(filter %.o,$^) -lcmocka $(LIBS)
 
 # tests/worker/test_X.c also has the worker's floor.
-$(ABUILD)/tests/worker/%: $(ABUILD)/tests/worker/%.o $(TEST_SUPPORT) \
-  $(ASAN_WORKER) $(ASAN_BASE)
+$(call ring_tests,worker): $(ABUILD)/tests/worker/%: \
+  $(ABUILD)/tests/worker/%.o $(TEST_SUPPORT) $(ASAN_WORKER) $(ASAN_BASE)
 	@echo "  LD $@"
 	$(Q)$(CC) $(SAN) -o $@ $(filter %.o,$^) -lcmocka $(LIBS)
 

@@ -1,19 +1,21 @@
 -- Everything that the front loop asks Redis about one batch of requests.
 --
 -- KEYS[i]  session key of request i, "" where it shows no session
--- ARGV     five for each request:
+-- ARGV     six for each request:
 --   class   a word that separates the limits from each other
 --   limit   requests per minute, 0 = no limit
 --   who     identity for the limit where there is no session (address digest)
 --   tag     of the cached answer, "" = this route has none
 --   etag    that the client holds, "" = none
+--   cat     that it is about, "" = the session's default one
 --
 -- Returns {epoch, answer 1, answer 2, ...}, each answer
 --   {verdict, remaining, reset_s, session, version, etag, body}
 --   verdict   L limited (reset_s = wait) | N no session known here (one that
 --             was shown is not charged yet: nobody may use up what belongs to
 --             others behind the same address) | M ask PostgreSQL | H the answer is body | S 304
---   session   "account cat role", "" = none
+--   session   "account default-cat letters cat cat ...", "" = none; an answer
+--             about a cat that is not among them is none of ours to give
 --   version   of the cat, absent where there is no cat or no tag
 --
 -- What is written here can be lost, so none of it goes to the AOF: after a
@@ -59,7 +61,7 @@ local function new_version(cat)
   return version
 end
 
-local function answer(key, class, limit, who, tag, held)
+local function answer(key, class, limit, who, tag, held, cat)
   local session = session_of(key)
   local remaining, reset = -1, 0
   if session ~= '' then
@@ -74,7 +76,11 @@ local function answer(key, class, limit, who, tag, held)
   if session == '' then return {'N', remaining, reset, ''} end
   if tag == '' then return {'M', remaining, reset, session} end
 
-  local cat = string.sub(session, 38, 73)
+  if cat == '' then
+    cat = string.sub(session, 38, 73)
+  elseif not string.find(session, cat, 79, true) then
+    return {'M', remaining, reset, session}
+  end
   local version = redis.call('GET', 'ct:v:' .. cat)
   if not version then
     return {'M', remaining, reset, session, new_version(cat)}
@@ -94,8 +100,8 @@ end
 
 local out = {epoch}
 for i = 1, #KEYS do
-  local a = 5 * (i - 1)
+  local a = 6 * (i - 1)
   out[i + 1] = answer(KEYS[i], ARGV[a + 1], tonumber(ARGV[a + 2]), ARGV[a + 3],
-                      ARGV[a + 4], ARGV[a + 5])
+                      ARGV[a + 4], ARGV[a + 5], ARGV[a + 6])
 end
 return out

@@ -13,7 +13,7 @@
 
 #include "tests/support/app.h"
 
-enum thing { NONE, FEEDING, MEDICATION, REPORT, SESSION };
+enum thing { NONE, FEEDING, MEDICATION, REPORT, SESSION, TOKEN, THINGS };
 
 /* A body that would be right if the id were the caller's own. */
 struct sample {
@@ -44,6 +44,9 @@ static const struct sample samples[] = {
     {"POST", "/api/auth/deactivate", NONE, PW, false},
     {"POST", "/api/auth/delete", NONE, PW, false},
     {"POST", "/api/auth/cleanup-inactive", NONE, NULL, false},
+    {"GET", "/api/auth/token", NONE, NULL, false},
+    {"POST", "/api/auth/token", NONE, "{'name':'n','scope':'read'}", false},
+    {"DELETE", "/api/auth/token/{id}", TOKEN, NULL, false},
     {"GET", "/api/auth/session", NONE, NULL, false},
     {"DELETE", "/api/auth/session", NONE, NULL, false},
     {"DELETE", "/api/auth/session/{id}", SESSION, NULL, false},
@@ -197,7 +200,7 @@ anonymous_gets_401(void **state)
 
 /* One of each thing of the account. */
 struct things {
-	const char *id[SESSION + 1];
+	const char *id[THINGS];
 };
 
 static void
@@ -217,6 +220,10 @@ make_things(struct ct_who *who, struct things *t)
 		ct_call(who, "POST", "/api/report/feeding", "%s", REP), 202),
 	    "report_id");
 	t->id[SESSION] = t->id[FEEDING];
+	t->id[TOKEN] = ct_text(ct_want(ct_call(who, "POST", "/api/auth/token",
+					   "{'name':'n','scope':'read'}"),
+				   201),
+	    "data.id");
 }
 
 /* The answer without its request id. */

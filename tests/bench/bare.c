@@ -112,8 +112,8 @@ static void
 ask(struct loop *l, FCGX_Request *const *ready, unsigned n)
 {
 	static char session[BATCH][80];
-	const char *argv[3 + 6 * BATCH] = {"EVALSHA", l->sha};
-	size_t len[3 + 6 * BATCH] = {7, 40};
+	const char *argv[3 + 7 * BATCH] = {"EVALSHA", l->sha};
+	size_t len[3 + 7 * BATCH] = {7, 40};
 	char count[12];
 	int at = 3 + (int)n;
 
@@ -123,7 +123,7 @@ ask(struct loop *l, FCGX_Request *const *ready, unsigned n)
 		const char *etag =
 		    FCGX_GetParam("HTTP_IF_NONE_MATCH", ready[i]->envp);
 		const char *more[] = {"read", "1000000", "0123456789abcdef",
-		    "today", etag ? etag : ""};
+		    "today", etag ? etag : "", ""};
 		const char *who;
 		size_t who_n;
 
@@ -134,7 +134,7 @@ ask(struct loop *l, FCGX_Request *const *ready, unsigned n)
 		memcpy(session[i] + 5, who, who_n);
 		argv[3 + i] = session[i];
 		len[3 + i] = who_n + 5;
-		for (int k = 0; k < 5; k++, at++) {
+		for (int k = 0; k < 6; k++, at++) {
 			argv[at] = more[k];
 			len[at] = strlen(more[k]);
 		}

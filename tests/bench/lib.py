@@ -137,7 +137,7 @@ class Limits:
             who = "01900000-0000-7000-8000-%012d" % n
             cat = "01900000-0000-7000-9000-%012d" % n
             commands += [
-                ("SET", "ct:s:" + token, f"0 {who} {cat} 4"),
+                ("SET", "ct:s:" + token, f"0 {who} {cat} us- {cat}"),
                 ("SET", "ct:v:" + cat, "5f00000000000"),
                 ("SET", f"ct:a:{cat}:today",
                  f"0 5f00000000000 0123456789abcdef\n{ANSWER}")]

@@ -204,7 +204,7 @@ today(void)
 	return r;
 }
 
-#define SESSION ACCOUNT " " CAT " u"
+#define SESSION ACCOUNT " " CAT " us- " CAT
 
 static void
 a_hit_is_the_answer(void **state)
@@ -241,9 +241,10 @@ static void
 a_miss_goes_on_signed_in(void **state)
 {
 	static const char *const user[] = {SESSION, "v1", NULL};
-	static const char *const admin[] = {ACCOUNT " " CAT " a", "v1", NULL};
+	static const char *const admin[] = {
+	    ACCOUNT " " CAT " as- " CAT, "v1", NULL};
 	static const char *const no_cat[] = {
-	    ACCOUNT " 00000000-0000-0000-0000-000000000000 u", "v1", NULL};
+	    ACCOUNT " 00000000-0000-0000-0000-000000000000 us- ", "v1", NULL};
 	struct ct_req r = today();
 
 	(void)state;
@@ -256,6 +257,33 @@ a_miss_goes_on_signed_in(void **state)
 	r = today();
 	assert_false(cached(&r, verdict("M", 42, 9, no_cat)));
 	assert_true(r.signed_in && ct_uuid_nil(&r.cat));
+}
+
+/* What a token may is in the copy of its session. */
+static void
+a_token_keeps_its_scope_and_cat(void **state)
+{
+	static const struct {
+		const char *copy;
+		enum ct_token_scope scope;
+		bool bound;
+	} table[] = {
+	    {SESSION, CT_S_SESSION, false},
+	    {ACCOUNT " " CAT " ur- " CAT, CT_S_READ, false},
+	    {ACCOUNT " " CAT " ulb " CAT, CT_S_LOG, true},
+	    {ACCOUNT " " CAT " uf- " CAT, CT_S_FULL, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ct_countof(table); i++) {
+		const char *more[] = {table[i].copy, "v1", NULL};
+		struct ct_req r = today();
+
+		assert_false(cached(&r, verdict("M", 42, 9, more)));
+		assert_int_equal(r.scope, table[i].scope);
+		assert_int_equal(
+		    ct_uuid_eq(&r.only_cat, &r.cat), table[i].bound);
+	}
 }
 
 static void
@@ -291,9 +319,10 @@ static void
 a_broken_session_signs_nobody_in(void **state)
 {
 	static const char *const bad[] = {"", "x", ACCOUNT, ACCOUNT " " CAT,
-	    ACCOUNT " " CAT " ", ACCOUNT " " CAT " uu",
-	    "00000000-0000-0000-0000-000000000000 " CAT " a",
-	    "0190a0b0-c0d0-7e0f-8a0b-0c0d0e0f10zz " CAT " a"};
+	    ACCOUNT " " CAT " ", ACCOUNT " " CAT " us-",
+	    ACCOUNT " " CAT " ux- " CAT,
+	    "00000000-0000-0000-0000-000000000000 " CAT " as- ",
+	    "0190a0b0-c0d0-7e0f-8a0b-0c0d0e0f10zz " CAT " as- "};
 
 	(void)state;
 	for (size_t i = 0; i < ct_countof(bad); i++) {
@@ -346,6 +375,7 @@ main(void)
 	    T(a_hit_is_the_answer),
 	    T(the_same_is_304),
 	    T(a_miss_goes_on_signed_in),
+	    T(a_token_keeps_its_scope_and_cat),
 	    T(over_the_limit_is_429),
 	    T(no_session_is_401_or_asked_again),
 	    T(a_broken_session_signs_nobody_in),

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "fcgi/req.h"
+#include "fcgi/route.h"
 
 static struct ct_arena *arena;
 static struct ct_err err;
@@ -143,11 +144,12 @@ static const struct ct_fields fields = CT_FIELDS("in", struct in, rows);
 static enum ct_rc
 query_n(struct ct_str text, struct in *in)
 {
-	struct ct_req r = {.a = arena, .query = text};
+	static const struct ct_route route = {.query = &fields};
+	struct ct_req r = {.a = arena, .query = text, .route = &route};
 
 	memset(in, 0, sizeof(*in));
 	ct_err_clear(&err);
-	return ct_req_query(&r, &fields, in, &err);
+	return ct_req_query(&r, in, &err);
 }
 
 static enum ct_rc
@@ -241,14 +243,38 @@ many_and_long_names_fit(void **state)
 static void
 a_route_without_parameters_takes_none(void **state)
 {
-	struct ct_req r = {.a = arena, .query = CT_STR("page=1")};
+	static const struct ct_route route = {.method = CT_GET};
+	struct ct_req r = {
+	    .a = arena, .query = CT_STR("page=1"), .route = &route};
 
 	(void)state;
-	assert_int_equal(ct_req_query(&r, NULL, NULL, &err), CT_INVALID);
+	assert_int_equal(ct_req_shape(&r, &err), CT_INVALID);
+	assert_string_equal(err.fields[0].name, "page");
 	r.query = (struct ct_str){0};
-	assert_int_equal(ct_req_query(&r, NULL, NULL, &err), CT_OK);
+	assert_int_equal(ct_req_shape(&r, &err), CT_OK);
 	r.query = CT_STR("&&");
-	assert_int_equal(ct_req_query(&r, NULL, NULL, &err), CT_OK);
+	assert_int_equal(ct_req_shape(&r, &err), CT_OK);
+}
+
+static void
+a_route_without_a_body_takes_none(void **state)
+{
+	static const struct ct_route route = {.method = CT_POST};
+	static const struct {
+		const char *body;
+		enum ct_rc rc;
+	} table[] = {{"", CT_OK}, {"{}", CT_OK}, {"{\"a\":1}", CT_INVALID},
+	    {"[]", CT_MALFORMED}, {"{", CT_MALFORMED}};
+
+	(void)state;
+	for (size_t i = 0; i < ct_countof(table); i++) {
+		struct ct_req r = {.a = arena,
+		    .body = ct_str_of(table[i].body),
+		    .route = &route};
+
+		ct_err_clear(&err);
+		assert_int_equal(ct_req_shape(&r, &err), table[i].rc);
+	}
 }
 
 #define T(fn) cmocka_unit_test_setup_teardown(fn, begin, end)
@@ -264,6 +290,7 @@ main(void)
 	    T(a_broken_query_is_malformed),
 	    T(many_and_long_names_fit),
 	    T(a_route_without_parameters_takes_none),
+	    T(a_route_without_a_body_takes_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -57,7 +57,7 @@ sample(const char *pattern, const char *id, const char *word)
 	while (rest.p) {
 		struct ct_str part = ct_str_split(&rest, '/');
 
-		if (ct_str_is(part, "{id}"))
+		if (ct_str_is(part, "{id}") || ct_str_is(part, "{sub}"))
 			ct_buf_adds(&b, id);
 		else if (ct_str_is(part, "{word}"))
 			ct_buf_adds(&b, word);
@@ -238,27 +238,38 @@ every_row_is_complete(void **state)
 		size_t n = strlen(t->pattern);
 
 		assert_non_null(t->handler);
-		assert_non_null(t->tag);
 		assert_non_null(t->summary);
 		assert_true(strlen(t->summary) > 2);
 		assert_int_equal(t->pattern[0], '/');
 		assert_true(n == 1 || t->pattern[n - 1] != '/');
 		assert_string_not_equal(ct_method_name(t->method), "OTHER");
 		/* Only a GET may be answered from the cache, by its cat. */
-		if (t->tag[0]) {
+		if (t->tag) {
 			assert_int_equal(t->method, CT_GET);
-			assert_int_equal(t->auth, CT_A_SESSION);
-			assert_null(strchr(t->pattern, '{'));
+			assert_int_equal(t->who, CT_W_READ);
+			assert_true(
+			    !strchr(t->pattern, '{') || t->flags & CT_R_CAT);
 		}
 		if (t->flags & CT_R_IDEM) {
 			assert_int_equal(t->method, CT_POST);
-			assert_int_equal(t->auth, CT_A_SESSION);
+			assert_true(t->who > CT_W_OPEN && t->who < CT_W_LOCAL);
+			assert_non_null(t->body);
 		}
+		/* What is about a cat by its path has it there. */
+		if (t->flags & CT_R_CAT)
+			assert_ptr_equal(
+			    strstr(t->pattern, "/api/cat/{id}"), t->pattern);
+		/* A GET has no body to read. */
+		assert_true(t->method != CT_GET || !t->body);
+		if (t->query)
+			assert_true(t->query->n > 0 && t->query->n <= 64);
+		if (t->body)
+			assert_true(t->body->n > 0 && t->body->n <= 64);
 		/* The loop has no database: nobody can be known there. */
 		if (t->flags & CT_R_LOOP) {
 			assert_int_equal(t->class, CT_C_NONE);
 			assert_true(
-			    t->auth == CT_A_OPEN || t->auth == CT_A_LOCAL);
+			    t->who == CT_W_OPEN || t->who == CT_W_LOCAL);
 		}
 	}
 }
@@ -269,9 +280,10 @@ no_two_rows_share_a_tag(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ct_routes_n; i++) {
-		for (size_t k = 0; k < i && ct_routes[i].tag[0]; k++)
-			assert_string_not_equal(
-			    ct_routes[i].tag, ct_routes[k].tag);
+		for (size_t k = 0; k < i && ct_routes[i].tag; k++)
+			assert_true(
+			    !ct_routes[k].tag ||
+			    strcmp(ct_routes[i].tag, ct_routes[k].tag) != 0);
 	}
 }
 
@@ -329,11 +341,11 @@ open_rows_are_few(void **state)
 
 		for (size_t k = 0; k < ct_countof(open); k++)
 			listed |= strcmp(open[k], ct_routes[i].pattern) == 0;
-		assert_int_equal(listed, ct_routes[i].auth == CT_A_OPEN);
+		assert_int_equal(listed, ct_routes[i].who == CT_W_OPEN);
 		if (strcmp(ct_routes[i].pattern, "/metrics") == 0)
-			assert_int_equal(ct_routes[i].auth, CT_A_LOCAL);
+			assert_int_equal(ct_routes[i].who, CT_W_LOCAL);
 		if (strstr(ct_routes[i].pattern, "/cleanup-"))
-			assert_int_equal(ct_routes[i].auth, CT_A_ADMIN);
+			assert_int_equal(ct_routes[i].who, CT_W_ADMIN);
 	}
 }
 

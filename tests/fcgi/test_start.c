@@ -133,7 +133,7 @@ routes_are_printed(void **state)
 		lines += *p == '\n';
 	assert_int_equal(lines, ct_routes_n);
 	assert_non_null(strstr(
-	    output("run.log"), "GET /api/tracker/today session read today"));
+	    output("run.log"), "GET /api/tracker/today read read today"));
 	assert_int_equal(run(e, "-x"), 2);
 	assert_int_equal(run(e, "word"), 2);
 	assert_int_equal(run(e, "--help"), 0);

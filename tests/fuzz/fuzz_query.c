@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "fcgi/req.h"
+#include "fcgi/route.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
@@ -53,7 +54,8 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	struct ct_arena *a = ct_arena_create((size_t)64 << 20);
-	struct ct_req r = {.a = a};
+	static const struct ct_route route = {.query = &fields};
+	struct ct_req r = {.a = a, .route = &route};
 	struct ct_str text;
 	struct in in = {0};
 	struct ct_err err;
@@ -72,7 +74,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	if (text.p)
 		require(text.n <= n && !memchr(text.p, '\0', text.n) &&
 			text.p[text.n] == '\0');
-	rc = ct_req_query(&r, &fields, &in, &err);
+	rc = ct_req_query(&r, &in, &err);
 	if (rc == CT_OK) {
 		require(in.page >= 0 && in.page <= 9);
 		require(!in.name.p ||

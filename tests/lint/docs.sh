@@ -29,7 +29,7 @@ grep -oE '"catetube_[a-z_]+"' common/metrics.def | tr -d '"' | tables |
   verdict "docs: tasks"
 # Paths are put together by macros: ask the preprocessor.
 gcc -E -P -I. fcgi/routes.c | tr '\n' ' ' |
-  grep -oE '\{CT_[A-Z]+, ("[^"]*" *)+' |
+  grep -oE '\.pattern = ("[^"]*" *)+' |
   sed -E 's/^[^"]*"//; s/" *"//g; s/" *$//' | sort -u | tables |
   absent "${documents[@]}" | verdict "docs: routes"
 

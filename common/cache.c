@@ -125,7 +125,7 @@ ct_cache_settle(struct ct_redis *r, struct ct_err *err)
 	return CT_OK;
 }
 
-/* One SET; a cache may forget, so a failure is nobody's business. */
+/* One SET without a wait; a failure is nobody's business: it is a cache. */
 static void
 put(struct ct_redis *r, struct ct_str key, struct ct_str value, int64_t ttl_s)
 {
@@ -133,10 +133,8 @@ put(struct ct_redis *r, struct ct_str key, struct ct_str value, int64_t ttl_s)
 	int n = snprintf(ttl, sizeof(ttl), "%lld", (long long)ttl_s);
 	struct ct_str argv[] = {
 	    CT_STR("SET"), key, value, CT_STR("EX"), {ttl, (size_t)n}};
-	struct ct_err err;
 
-	if (ct_redis_do(r, NULL, 5, argv, NULL, &err) != CT_OK)
-		return;
+	ct_redis_post(r, 5, argv);
 }
 
 /* The parts one after another, each followed by its separator. */

@@ -1,12 +1,11 @@
 /*
  * The door to hiredis: connecting with a hand-shake of one trip (AUTH, SELECT,
- * every script), commands, pipelines, and readers of replies.
+ * every script), commands, pipelines.
  */
-#include "common/redis.h"
+#include "common/redis_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <hiredis/hiredis.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -22,6 +21,7 @@ enum {
 	ARGS_MAX = 1024, /* words of one command */
 	BACKOFF_MIN_MS = 50,
 	BACKOFF_MAX_MS = 2000,
+	POSTED_MAX = 64, /* then their replies are read */
 };
 
 struct ct_redis {
@@ -30,9 +30,10 @@ struct ct_redis {
 	struct ct_redis_url at;
 	int timeout_ms;
 	unsigned generation;
-	unsigned due; /* replies appended and not yet taken */
-	bool reload;  /* the server has lost the scripts */
-	bool leave;   /* the server told that it is the wrong one */
+	unsigned due;	 /* replies appended and not yet taken */
+	unsigned posted; /* ... that come before those, and nobody wants */
+	bool reload;	 /* the server has lost the scripts */
+	bool leave;	 /* the server told that it is the wrong one */
 	int64_t backoff_ms;
 	int64_t retry_at_ms; /* no connect before */
 	const char *argv[ARGS_MAX];
@@ -79,7 +80,7 @@ disconnect(struct ct_redis *r)
 	if (r->c)
 		redisFree(r->c);
 	r->c = NULL;
-	r->due = 0;
+	r->due = r->posted = 0;
 	r->reload = false;
 	r->leave = false;
 }
@@ -268,7 +269,7 @@ ct_redis_ready(struct ct_redis *r, struct ct_err *err)
 		disconnect(r);
 		back_off(r);
 	}
-	if (r->c && r->reload && r->due == 0) {
+	if (r->c && r->reload && r->due == 0 && r->posted == 0) {
 		append_scripts(r->c);
 		return take_scripts(r, err);
 	}
@@ -418,6 +419,57 @@ give(struct ct_arena *a, redisReply *p, const struct redisReply **out)
 	*out = p;
 }
 
+/* A pipeline that was given up: its replies must not answer this question. */
+static void
+abandon(struct ct_redis *r, const struct redisReply **out)
+{
+	if (r->due > 0)
+		disconnect(r);
+	if (out)
+		*out = NULL;
+}
+
+/* Read away what was posted, then the reply that is wanted, if one is. */
+static enum ct_rc
+next_reply(struct ct_redis *r, void **reply, struct ct_err *err)
+{
+	for (; r->posted > 0; r->posted--) {
+		if (redisGetReply(r->c, reply) != REDIS_OK || !*reply)
+			return broken(r, err);
+		learn(r, *reply);
+		freeReplyObject(*reply);
+		*reply = NULL;
+	}
+	if (r->due == 0)
+		return CT_OK;
+	if (redisGetReply(r->c, reply) != REDIS_OK || !*reply)
+		return broken(r, err);
+	r->due--;
+	return CT_OK;
+}
+
+void
+ct_redis_post(struct ct_redis *r, int argc, const struct ct_str *argv)
+{
+	struct ct_err err;
+	void *none = NULL;
+	int sent = 0;
+
+	abandon(r, NULL);
+	if (ct_redis_append(r, argc, argv, &err) != CT_OK)
+		return;
+	r->due--;
+	r->posted++;
+	while (!sent) {
+		if (redisBufferWrite(r->c, &sent) != REDIS_OK) {
+			broken(r, &err);
+			return;
+		}
+	}
+	if (r->posted == POSTED_MAX)
+		(void)!next_reply(r, &none, &err); /* closed where it fails */
+}
+
 enum ct_rc
 ct_redis_take(struct ct_redis *r, struct ct_arena *a,
     const struct redisReply **out, struct ct_err *err)
@@ -430,9 +482,8 @@ ct_redis_take(struct ct_redis *r, struct ct_arena *a,
 		return away(err, "connection lost");
 	if (r->due == 0)
 		ct_bug("no reply of Redis is due");
-	if (redisGetReply(r->c, &reply) != REDIS_OK || !reply)
-		return broken(r, err);
-	r->due--;
+	if (next_reply(r, &reply, err) != CT_OK)
+		return err->rc;
 	learn(r, reply);
 	give(a, reply, out);
 	return CT_OK;
@@ -480,10 +531,9 @@ answer(struct ct_redis *r, struct ct_arena *a, const struct redisReply **out,
 	void *reply = NULL;
 	redisReply *p;
 
-	if (redisGetReply(r->c, &reply) != REDIS_OK || !reply)
-		return broken(r, err);
+	if (next_reply(r, &reply, err) != CT_OK)
+		return err->rc;
 	p = reply;
-	r->due--;
 	if (learn(r, p)) {
 		rc = away(err, p->str);
 	} else if (p->type == REDIS_REPLY_ERROR) {
@@ -493,16 +543,6 @@ answer(struct ct_redis *r, struct ct_arena *a, const struct redisReply **out,
 	}
 	give(a, p, out);
 	return rc;
-}
-
-/* A pipeline that was given up: its replies must not answer this question. */
-static void
-abandon(struct ct_redis *r, const struct redisReply **out)
-{
-	if (r->due > 0)
-		disconnect(r);
-	if (out)
-		*out = NULL;
 }
 
 enum ct_rc
@@ -533,59 +573,4 @@ ct_redis_eval(struct ct_redis *r, struct ct_arena *a, const struct ct_script *s,
 			break;
 	}
 	return rc;
-}
-
-/* --- readers ----------------------------------------------------------- */
-
-static bool
-has_text(const struct redisReply *p)
-{
-	return p && (p->type == REDIS_REPLY_STRING ||
-			p->type == REDIS_REPLY_STATUS ||
-			p->type == REDIS_REPLY_ERROR);
-}
-
-bool
-ct_reply_nil(const struct redisReply *p)
-{
-	return !p || p->type == REDIS_REPLY_NIL;
-}
-
-bool
-ct_reply_error(const struct redisReply *p)
-{
-	return p && p->type == REDIS_REPLY_ERROR;
-}
-
-struct ct_str
-ct_reply_str(const struct redisReply *p)
-{
-	if (!has_text(p))
-		return (struct ct_str){NULL, 0};
-	return (struct ct_str){p->str, p->len};
-}
-
-int64_t
-ct_reply_i64(const struct redisReply *p)
-{
-	int64_t v = 0;
-
-	if (p && p->type == REDIS_REPLY_INTEGER)
-		return p->integer;
-	if (!has_text(p) ||
-	    !ct_str_i64(ct_reply_str(p), INT64_MIN, INT64_MAX, &v))
-		return 0;
-	return v;
-}
-
-size_t
-ct_reply_n(const struct redisReply *p)
-{
-	return p && p->type == REDIS_REPLY_ARRAY ? p->elements : 0;
-}
-
-const struct redisReply *
-ct_reply_at(const struct redisReply *p, size_t i)
-{
-	return i < ct_reply_n(p) ? p->element[i] : NULL;
 }

@@ -58,6 +58,11 @@ void ct_redis_timeout(struct ct_redis *r, int timeout_ms);
 enum ct_rc ct_redis_do(struct ct_redis *r, struct ct_arena *a, int argc,
     const struct ct_str *argv, const struct redisReply **out,
     struct ct_err *err) CT_MUSTCHECK;
+/*
+ * Send one command whose reply nobody wants: no trip. Its errors are nobody's
+ * either. Its reply is read before the next one that is.
+ */
+void ct_redis_post(struct ct_redis *r, int argc, const struct ct_str *argv);
 /* EVALSHA; on NOSCRIPT loads and repeats once. argv: keys, then arguments. */
 enum ct_rc ct_redis_eval(struct ct_redis *r, struct ct_arena *a,
     const struct ct_script *s, int nkeys, int argc, const struct ct_str *argv,

@@ -481,6 +481,50 @@ test_urls(void **state)
 	}
 }
 
+static struct ct_str
+got(const char *key)
+{
+	const struct redisReply *p;
+
+	assert_int_equal(ct_redis_do(r, arena,
+			     ARGV(CT_STR("GET"), ct_str_of(key)), &p, &err),
+	    CT_OK);
+	return ct_reply_str(p);
+}
+
+/* Its reply answers no later question, whatever comes next. */
+static void
+test_what_is_posted_is_done_and_never_answers(void **state)
+{
+	const struct redisReply *p;
+	struct ct_str key = CT_STR("k"), one = CT_STR("1"), two = CT_STR("2");
+
+	(void)state;
+	ct_redis_post(r, ARGV(CT_STR("SET"), key, one));
+	assert_true(ct_str_is(got("k"), "1"));
+	ct_redis_post(r, ARGV(CT_STR("NOSUCH")));
+	ct_redis_post(r, ARGV(CT_STR("SET"), key, two));
+	assert_int_equal(
+	    ct_redis_append(r, ARGV(CT_STR("GET"), key), &err), CT_OK);
+	assert_int_equal(ct_redis_append(r, ARGV(CT_STR("TIME")), &err), CT_OK);
+	assert_int_equal(ct_redis_take(r, arena, &p, &err), CT_OK);
+	assert_true(ct_str_is(ct_reply_str(p), "2"));
+	assert_int_equal(ct_redis_take(r, arena, &p, &err), CT_OK);
+	assert_int_equal(ct_reply_n(p), 2);
+	/* Far more than are kept unread. */
+	for (int i = 0; i < 1000; i++)
+		ct_redis_post(r, ARGV(CT_STR("INCR"), CT_STR("n")));
+	assert_true(ct_str_is(got("n"), "1000"));
+	ct_private_redis_crash(&server);
+	ct_redis_post(r, ARGV(CT_STR("SET"), key, one));
+	ct_redis_post(r, ARGV(CT_STR("SET"), key, one));
+	assert_int_equal(
+	    ct_redis_do(r, arena, ARGV(CT_STR("TIME")), &p, &err), CT_RETRY);
+	ct_private_redis_start(&server);
+	reconnect();
+	assert_true(ct_str_is(got("k"), "2"));
+}
+
 static void
 test_readers_take_anything(void **state)
 {
@@ -523,6 +567,7 @@ main(void)
 	    CASE(test_large_reply_through_poll),
 	    CASE(test_password_and_db),
 	    CASE(test_urls),
+	    CASE(test_what_is_posted_is_done_and_never_answers),
 	    CASE(test_readers_take_anything),
 	};
 

@@ -1,6 +1,7 @@
 #!/bin/bash
-# Each third-party header is included by one file. libpq has a family: its
-# door is db/pg_internal.h, for db/pg.c, db/pg_*.c and what sets up a schema.
+# Each third-party header is included by one file. libpq and hiredis have a
+# family: their doors are db/pg_internal.h, for db/pg.c, db/pg_*.c and what sets
+# up a schema, and common/redis_internal.h, for common/redis*.c.
 . "$(dirname "$0")/lib.sh"
 
 system='(assert|ctype|dirent|dlfcn|endian|errno|fcntl|fnmatch|getopt|glob|grp'
@@ -26,3 +27,6 @@ grep -rlE --include='*.[ch]' 'include[[:space:]]*[<"]libpq-fe[.]h' . |
 grep -rlE --include='*.[ch]' 'db/pg_internal[.]h' . |
   grep -vE "^[.]/(tests/|db/(pg(_[a-z]+)?|migrate|verify)[.][ch]$)" |
   verdict "doors: pg_internal.h only in db/pg, migrate, verify"
+grep -rlE --include='*.[ch]' 'common/redis_internal[.]h' . |
+  grep -vE "^[.]/(tests/|common/redis(_reply)?[.]c$)" |
+  verdict "doors: redis_internal.h only in common/redis, redis_reply"

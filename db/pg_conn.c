@@ -259,6 +259,17 @@ tell_timeout(struct ct_pg *pg, struct ct_err *err)
 	return rc;
 }
 
+/*
+ * Requests bring deadlines that differ by the milliseconds that they waited:
+ * telling the server each would cost a trip per statement. Ours counts anyway.
+ */
+static bool
+is_told(const struct ct_pg *pg)
+{
+	return pg->timeout_ms <= pg->server_timeout_ms &&
+	       pg->timeout_ms >= pg->server_timeout_ms / 2;
+}
+
 enum ct_rc
 pg_enter(struct ct_pg *pg, struct ct_err *err)
 {
@@ -281,7 +292,7 @@ pg_enter(struct ct_pg *pg, struct ct_err *err)
 	pg->deadline_us = pg->start_us + (int64_t)pg->timeout_ms * 1000;
 	if (pg->fetching)
 		rc = pg_cursor_settle(pg, err);
-	if (rc == CT_OK && pg->server_timeout_ms != pg->timeout_ms)
+	if (rc == CT_OK && !is_told(pg))
 		rc = tell_timeout(pg, err);
 	return rc;
 }

@@ -321,6 +321,34 @@ test_session(void **state)
 	ct_pg_close(own);
 }
 
+/* A trip to tell the server a deadline is made where it would be too far off.
+ */
+static void
+test_deadlines_are_told_seldom(void **state)
+{
+	static const struct {
+		int ms;
+		const char *want;
+	} table[] = {{2000, "1800ms"}, {1999, "1800ms"}, {1000, "1800ms"},
+	    {999, "900ms"}, {1000, "900ms"}, {2000, "1800ms"}, {300, "270ms"}};
+	struct ct_pg *own = ct_pg_open(cluster->url, "test_pg", 2000);
+
+	(void)state;
+	for (size_t i = 0; i < ct_countof(table); i++) {
+		const struct ct_res *r = NULL;
+		struct ct_params p;
+
+		ct_params_init(&p, arena);
+		ct_p_text(&p, CT_STR("statement_timeout"));
+		ct_pg_timeout(own, table[i].ms);
+		assert_int_equal(
+		    ct_pg_run(own, &setting, &p, arena, &r, &err), CT_OK);
+		assert_string_equal(
+		    ct_str_cstr(arena, ct_res_str(r, 0, 0)), table[i].want);
+	}
+	ct_pg_close(own);
+}
+
 /* --- cursors and COPY --- */
 
 static struct ct_cursor *
@@ -449,6 +477,7 @@ main(void)
 	    T(test_errors_are_counted),
 	    T(test_changed_table_heals),
 	    T(test_session),
+	    T(test_deadlines_are_told_seldom),
 	    T(test_cursor),
 	    T(test_two_cursors),
 	    T(test_cursor_error_and_abandon),

@@ -22,6 +22,30 @@ ct_crypto_init(void)
 		ct_bug("libsodium cannot be initialised");
 }
 
+void
+ct_token_derive(struct ct_str key, const char *what, const void *p, size_t n,
+    char out_text[CT_TOKEN_TEXT])
+{
+	crypto_generichash_state state;
+	uint8_t short_key[CT_DIGEST], raw[TOKEN_BYTES];
+
+	if (key.n == 0)
+		ct_bug("a token cannot be derived without a key");
+	/* BLAKE2b takes 64 bytes of key at the most. */
+	ct_digest(key.p, key.n, short_key);
+	/* The NUL after what keeps it apart from the bytes. */
+	if (crypto_generichash_init(
+		&state, short_key, sizeof(short_key), sizeof(raw)) != 0 ||
+	    crypto_generichash_update(
+		&state, (const uint8_t *)what, strlen(what) + 1) != 0 ||
+	    crypto_generichash_update(&state, p, n) != 0 ||
+	    crypto_generichash_final(&state, raw, sizeof(raw)) != 0)
+		ct_bug("BLAKE2b refused %zu bytes", n);
+	sodium_bin2base64(out_text, CT_TOKEN_TEXT, raw, sizeof(raw), URLSAFE);
+	sodium_memzero(short_key, sizeof(short_key));
+	sodium_memzero(raw, sizeof(raw));
+}
+
 /* libsodium wants an address, also for no bytes. */
 static const char *
 text_of(struct ct_str s)

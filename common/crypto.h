@@ -33,6 +33,13 @@ void ct_token_new(char out_text[CT_TOKEN_TEXT], uint8_t out_hash[CT_DIGEST]);
 void ct_token_hash(struct ct_str text, uint8_t out_hash[CT_DIGEST]);
 
 void ct_digest(const void *p, size_t n, uint8_t out[CT_DIGEST]);
+/*
+ * A token that needs not be kept: keyed digest of what and the n bytes at p,
+ * as base64url. The same inputs give the same text. key: of any length, but
+ * not empty; what: one word for each use of the key.
+ */
+void ct_token_derive(struct ct_str key, const char *what, const void *p,
+    size_t n, char out_text[CT_TOKEN_TEXT]);
 /* First 16 hex digits of the digest, for ETags. */
 void ct_digest_hex16(const void *p, size_t n, char out[17]);
 void ct_hex(const uint8_t *p, size_t n, char *out); /* 2n + 1 bytes */

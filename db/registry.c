@@ -1,8 +1,10 @@
 /* Every statement of every noun: a new noun adds one row here. */
 #include "db/account.h"
 #include "db/api_token.h"
+#include "db/account_token.h"
 #include "db/feeding.h"
 #include "db/idempotency.h"
+#include "db/mail.h"
 #include "db/medication.h"
 #include "db/outbox.h"
 #include "db/report.h"
@@ -11,8 +13,10 @@
 
 const struct ct_stmt *const *const ct_stmt_tables[] = {
     ct_account_stmts,
+    ct_account_token_stmts,
     ct_session_stmts,
     ct_api_token_stmts,
+    ct_mail_stmts,
     ct_feeding_stmts,
     ct_medication_stmts,
     ct_tracker_stmts,

@@ -250,6 +250,33 @@ test_base64_refused(void **state)
 	ct_arena_destroy(a);
 }
 
+/* The same every time; another one for another key, use or subject. */
+static void
+test_token_derive(void **state)
+{
+	char one[CT_TOKEN_TEXT], two[CT_TOKEN_TEXT], long_key[301];
+
+	(void)state;
+	ct_token_derive(CT_STR("key"), "use", "id", 2, one);
+	assert_int_equal(strlen(one), CT_TOKEN_TEXT - 1);
+	ct_token_derive(CT_STR("key"), "use", "id", 2, two);
+	assert_string_equal(one, two);
+	ct_token_derive(CT_STR("kez"), "use", "id", 2, two);
+	assert_string_not_equal(one, two);
+	ct_token_derive(CT_STR("key"), "usf", "id", 2, two);
+	assert_string_not_equal(one, two);
+	ct_token_derive(CT_STR("key"), "use", "ie", 2, two);
+	assert_string_not_equal(one, two);
+	/* What and subject are kept apart. */
+	ct_token_derive(CT_STR("key"), "usei", "d", 1, two);
+	assert_string_not_equal(one, two);
+	/* Every byte of a long key counts. */
+	memset(long_key, 'k', sizeof(long_key));
+	ct_token_derive((struct ct_str){long_key, 300}, "use", "id", 2, one);
+	ct_token_derive((struct ct_str){long_key, 301}, "use", "id", 2, two);
+	assert_string_not_equal(one, two);
+}
+
 int
 main(void)
 {
@@ -260,6 +287,7 @@ main(void)
 	    cmocka_unit_test(test_password_refused),
 	    cmocka_unit_test(test_digest),
 	    cmocka_unit_test(test_token),
+	    cmocka_unit_test(test_token_derive),
 	    cmocka_unit_test(test_random_below),
 	    cmocka_unit_test(test_equal),
 	    cmocka_unit_test(test_base64),

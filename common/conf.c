@@ -365,6 +365,33 @@ is_origin_list(const char *s)
 	return !rest.p || *s == '\0';
 }
 
+/* libcurl takes far more, files and parameters of a log-in among it. */
+static bool
+is_smtp_url(const char *s)
+{
+	struct ct_str url = ct_str_of(s);
+
+	return url.n == 0 ||
+	       ((ct_str_starts(url, CT_STR("smtp://")) ||
+		    ct_str_starts(url, CT_STR("smtps://"))) &&
+		   !strpbrk(s, "@?# \t\r\n") && s[strlen(s) - 1] != '/');
+}
+
+/* No name beside it, nothing that could end a header line. */
+static bool
+is_sender(const char *s)
+{
+	const char *at = strchr(s, '@');
+
+	if (*s == '\0')
+		return true;
+	for (const char *p = s; *p; p++) {
+		if (*p <= ' ' || *p > '~' || strchr("<>()[],;:\\\"", *p))
+			return false;
+	}
+	return at && at > s && at[1] && !strchr(at + 1, '@') && strlen(s) < 255;
+}
+
 /* What a type and bounds cannot say. */
 static const struct {
 	size_t offset;
@@ -381,6 +408,10 @@ static const struct {
 	"must be origins (scheme://host[:port]) with commas between them"},
     {offsetof(struct ct_conf, secret_key), is_key,
 	"must have at least 32 characters, or be empty"},
+    {offsetof(struct ct_conf, smtp_url), is_smtp_url,
+	"must be smtp://host[:port] or smtps://host[:port]"},
+    {offsetof(struct ct_conf, mail_from), is_sender,
+	"must be one address, without a name"},
 };
 
 static enum ct_rc

@@ -35,12 +35,26 @@ static const struct ct_stmt end = {"account_token_end", CT_OWNED, CT_WRITE,
     " and t.purpose <> 'invite' and t.used_at is null"
     " and t.expires_at > now() and t.created_at > $2"};
 
+static const struct ct_stmt look = {"account_token_look", CT_GLOBAL, CT_READ,
+    "uy", NULL,
+    "select t.used_at is null and t.expires_at > now() as open,"
+    " t.token_hash = $2 as ours from account_token t where t.id = $1"};
+
 const struct ct_stmt *const ct_account_token_stmts[] = {&add, &use, &end, NULL};
 
 const char *
 ct_token_purpose_name(enum ct_token_purpose purpose)
 {
 	return purposes[purpose].name;
+}
+
+enum ct_rc
+ct_mail_key_check(const struct ct_conf *conf, struct ct_err *err)
+{
+	if (conf->secret_key[0])
+		return CT_OK;
+	return ct_fail(err, CT_INVALID, NULL,
+	    "SECRET_KEY must be set: at least 32 random characters");
 }
 
 void
@@ -51,18 +65,26 @@ ct_mail_token(const struct ct_conf *conf, const struct ct_uuid *token,
 	    sizeof(token->b), out_text);
 }
 
+static void
+digest_of(const struct ct_conf *conf, const struct ct_uuid *token,
+    uint8_t hash[CT_DIGEST])
+{
+	char text[CT_TOKEN_TEXT];
+
+	ct_mail_token(conf, token, text);
+	ct_token_hash(ct_str_of(text), hash);
+}
+
 enum ct_rc
 ct_account_token_add(struct ct_pg *pg, struct ct_arena *a,
     const struct ct_conf *conf, struct ct_account_token *t, struct ct_err *err)
 {
 	struct ct_params p;
 	uint8_t hash[CT_DIGEST];
-	char text[CT_TOKEN_TEXT];
 
 	if (ct_uuid_nil(&t->id))
 		t->id = ct_uuid_new();
-	ct_mail_token(conf, &t->id, text);
-	ct_token_hash(ct_str_of(text), hash);
+	digest_of(conf, &t->id, hash);
 	ct_params_init(&p, a);
 	ct_p_uuid(&p, &t->id);
 	ct_p_uuid(&p, &t->account);
@@ -119,4 +141,26 @@ ct_account_token_end(struct ct_pg *pg, struct ct_arena *a,
 	ct_p_uuid(&p, account);
 	ct_p_time(&p, after);
 	return ct_pg_run(pg, &end, &p, a, NULL, err);
+}
+
+enum ct_rc
+ct_account_token_open(struct ct_pg *pg, struct ct_arena *a,
+    const struct ct_conf *conf, const struct ct_uuid *id, bool *open,
+    struct ct_err *err)
+{
+	struct ct_params p;
+	const struct ct_res *r;
+	uint8_t hash[CT_DIGEST];
+
+	digest_of(conf, id, hash);
+	ct_params_init(&p, a);
+	ct_p_uuid(&p, id);
+	ct_p_bytes(&p, hash, sizeof(hash));
+	if (ct_pg_run(pg, &look, &p, a, &r, err) != CT_OK)
+		return err->rc;
+	*open = ct_res_rows(r) > 0 && ct_res_bool(r, 0, 0);
+	if (*open && !ct_res_bool(r, 0, 1))
+		return ct_fail(err, CT_INTERNAL, NULL,
+		    "SECRET_KEY is not the one that the link was made with");
+	return CT_OK;
 }

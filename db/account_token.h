@@ -30,6 +30,9 @@ struct ct_account_token {
 };
 extern const struct ct_stmt *const ct_account_token_stmts[];
 
+/* CT_INVALID where SECRET_KEY is empty: check at start. */
+enum ct_rc ct_mail_key_check(
+    const struct ct_conf *conf, struct ct_err *err) CT_MUSTCHECK;
 /* The text of the token of that row; conf->secret_key must be set. */
 void ct_mail_token(const struct ct_conf *conf, const struct ct_uuid *token,
     char out_text[CT_TOKEN_TEXT]);
@@ -49,6 +52,13 @@ enum ct_rc ct_account_token_add(struct ct_pg *pg, struct ct_arena *a,
 enum ct_rc ct_account_token_use(struct ct_pg *pg, struct ct_arena *a,
     enum ct_token_purpose purpose, struct ct_str text,
     struct ct_account_token *out, struct ct_err *err) CT_MUSTCHECK;
+/*
+ * *open: it can still be used. CT_INTERNAL: it was made with another
+ * SECRET_KEY than conf's.
+ */
+enum ct_rc ct_account_token_open(struct ct_pg *pg, struct ct_arena *a,
+    const struct ct_conf *conf, const struct ct_uuid *id, bool *open,
+    struct ct_err *err) CT_MUSTCHECK;
 /* The CT_INVALID of ct_account_token_use, for what is found out later. */
 enum ct_rc ct_account_token_stale(struct ct_err *err);
 /*

@@ -44,10 +44,6 @@ static const struct ct_stmt owner = {"mail_owner", CT_GLOBAL, CT_READ, "t",
 static const struct ct_stmt set_token = {"mail_set_token", CT_GLOBAL, CT_WRITE,
     "uuu", NULL,
     "update mail set account_id = $2, token_id = $3 where id = $1"};
-static const struct ct_stmt token_open = {"mail_token_open", CT_GLOBAL, CT_READ,
-    "u", NULL,
-    "select exists (select from account_token t where t.id = $1"
-    " and t.used_at is null and t.expires_at > now())"};
 static const struct ct_stmt purge = {"mail_purge", CT_GLOBAL, CT_WRITE, "",
     NULL,
     "with m as (delete from mail where state in ('sent', 'failed', 'dropped')"
@@ -56,7 +52,7 @@ static const struct ct_stmt purge = {"mail_purge", CT_GLOBAL, CT_WRITE, "",
     " delete from account_token where expires_at < now() - interval '7 days'"};
 
 const struct ct_stmt *const ct_mail_stmts[] = {
-    &add, &start, &end, &again, &owner, &set_token, &token_open, &purge, NULL};
+    &add, &start, &end, &again, &owner, &set_token, &purge, NULL};
 
 struct ct_str
 ct_mail_arg(struct ct_arena *a, const char *name, struct ct_str text)
@@ -228,18 +224,6 @@ ct_mail_set_token(struct ct_pg *pg, struct ct_arena *a,
 	ct_p_uuid(&p, &mail->account);
 	ct_p_uuid(&p, &mail->token);
 	return ct_pg_run(pg, &set_token, &p, a, NULL, err);
-}
-
-enum ct_rc
-ct_mail_token_open(struct ct_pg *pg, struct ct_arena *a,
-    const struct ct_uuid *token, bool *open, struct ct_err *err)
-{
-	const struct ct_res *r;
-
-	if (by_id(pg, a, &token_open, token, &r, err) != CT_OK)
-		return err->rc;
-	*open = ct_res_bool(r, 0, 0);
-	return CT_OK;
 }
 
 enum ct_rc

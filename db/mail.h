@@ -57,19 +57,13 @@ enum ct_rc ct_mail_end(struct ct_pg *pg, struct ct_arena *a,
 enum ct_rc ct_mail_again(struct ct_pg *pg, struct ct_arena *a,
     const struct ct_uuid *id, struct ct_str reason,
     struct ct_err *err) CT_MUSTCHECK;
-/*
- * What the address is to accounts. *account: whose address it is, nil:
- * nobody's.
- */
+/* *account: whose address it is, nil: nobody's. */
 enum ct_rc ct_mail_owner(struct ct_pg *pg, struct ct_arena *a,
     struct ct_str address, struct ct_uuid *account,
     struct ct_err *err) CT_MUSTCHECK;
 /* Give the mail an account and a token, both made by the caller. */
 enum ct_rc ct_mail_set_token(struct ct_pg *pg, struct ct_arena *a,
     const struct ct_mail *mail, struct ct_err *err) CT_MUSTCHECK;
-/* *open: the token of the mail can still be used. */
-enum ct_rc ct_mail_token_open(struct ct_pg *pg, struct ct_arena *a,
-    const struct ct_uuid *token, bool *open, struct ct_err *err) CT_MUSTCHECK;
 /*
  * Remove mails that ended long ago (dropped ones after an hour), and tokens
  * that ended a week ago.

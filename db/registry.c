@@ -1,7 +1,7 @@
 /* Every statement of every noun: a new noun adds one row here. */
 #include "db/account.h"
-#include "db/api_token.h"
 #include "db/account_token.h"
+#include "db/api_token.h"
 #include "db/feeding.h"
 #include "db/idempotency.h"
 #include "db/mail.h"

@@ -10,6 +10,7 @@
 #include "common/crypto.h"
 #include "common/log.h"
 #include "common/proc.h"
+#include "db/account_token.h"
 #include "db/migrate.h"
 #include "fcgi/loop.h"
 #include "fcgi/route.h"
@@ -183,7 +184,8 @@ start(const char *file, bool check_only)
 	ct_log_init("fcgi", level_of(conf.log_level),
 	    strcmp(conf.log_format, "json") == 0 ? CT_LOGJSON : CT_LOGFMT);
 	ct_crypto_init();
-	if (check_redis(&conf, &err) != CT_OK)
+	if (ct_mail_key_check(&conf, &err) != CT_OK ||
+	    check_redis(&conf, &err) != CT_OK)
 		return fail("redis", &err);
 	if (ct_serve_check(&err) != CT_OK)
 		return fail("start-up check", &err);

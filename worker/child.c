@@ -42,6 +42,15 @@ ct_job_stopping(void)
 	return stopping != 0;
 }
 
+bool
+ct_job_is_last(const struct ct_job *job, enum ct_rc rc)
+{
+	bool again = rc == CT_RETRY || rc == CT_LIMITED || rc == CT_INTERNAL;
+
+	return !ct_job_stopping() &&
+	       (!again || job->attempt > job->task->max_retries);
+}
+
 static void
 send_frame(const struct ct_wire *wire, struct ct_frame *f, struct ct_str value,
     struct ct_str trace)

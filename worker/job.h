@@ -64,11 +64,13 @@ enum ct_rc ct_tasks_check(struct ct_err *err) CT_MUSTCHECK;
 bool ct_job_progress(struct ct_job *job, int64_t current, int64_t total);
 /* True once the worker wants the job to end: a limit, a stop, a revocation. */
 bool ct_job_stopping(void);
+/* Whether nothing will try again after this rc of the task. */
+bool ct_job_is_last(const struct ct_job *job, enum ct_rc rc);
 /* The argument of that name; NULL where it was not given. */
 const struct ct_json *ct_job_arg(
     const struct ct_job *job, const char *name, unsigned position);
 
-ct_task_fn ct_report_generate;
+ct_task_fn ct_mail_send, ct_report_generate;
 ct_task_fn ct_test_echo, ct_test_sleep, ct_test_progress, ct_test_fail,
     ct_test_noop, ct_test_now, ct_test_crash;
 

@@ -6,6 +6,7 @@
 
 #include "common/crypto.h"
 #include "common/metrics.h"
+#include "db/account_token.h"
 #include "worker/node.h"
 
 static void
@@ -50,6 +51,8 @@ check(const struct ct_conf *conf, struct ct_err *err)
 	enum ct_rc rc;
 
 	rc = ct_tasks_check(err);
+	if (rc == CT_OK)
+		rc = ct_mail_key_check(conf, err);
 	if (rc == CT_OK)
 		rc = ct_queues_parse(&queues, a, conf->queues, err);
 	if (rc == CT_OK)

@@ -8,6 +8,7 @@
 
 #include "common/metrics.h"
 #include "common/queue.h"
+#include "db/mail.h"
 #include "db/outbox.h"
 #include "db/report.h"
 #include "worker/node.h"
@@ -56,7 +57,7 @@ is_lost(const char *state)
 	return false;
 }
 
-/* The job ended without its effect: nobody else will tell the report. */
+/* The job ended without its effect: nobody else will tell its row. */
 static enum ct_rc
 give_up(struct relay *r, const struct ct_outbox *row, struct ct_err *err)
 {
@@ -65,6 +66,9 @@ give_up(struct relay *r, const struct ct_outbox *row, struct ct_err *err)
 	if (ct_str_is(row->task, CT_REPORT_TASK))
 		rc = ct_report_fail(r->pg, r->a, &row->id,
 		    CT_STR("The report could not be made."), err);
+	if (ct_str_is(row->task, CT_MAIL_TASK))
+		rc = ct_mail_end(r->pg, r->a, &row->id, "failed",
+		    CT_STR("The job ended without sending it."), 0, err);
 	if (rc != CT_OK && rc != CT_NOTFOUND)
 		return rc;
 	return ct_outbox_failed(r->pg, r->a, &row->id, err);
@@ -134,6 +138,8 @@ turn(struct relay *r, struct ct_err *err)
 	if (rc == CT_OK && now >= r->next_purge_ms) {
 		r->next_purge_ms = now + PURGE_MS;
 		rc = ct_outbox_purge(r->pg, r->a, PURGE_AGE_S, &n, err);
+		if (rc == CT_OK)
+			rc = ct_mail_purge(r->pg, r->a, err);
 	}
 	ct_arena_reset(r->a);
 	return rc;

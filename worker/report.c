@@ -279,16 +279,6 @@ result(
 	return ct_buf_str(&out);
 }
 
-/* Whether nothing will try again after this. */
-static bool
-is_last(const struct ct_job *job, enum ct_rc rc)
-{
-	bool again = rc == CT_RETRY || rc == CT_LIMITED || rc == CT_INTERNAL;
-
-	return !ct_job_stopping() &&
-	       (!again || job->attempt > job->task->max_retries);
-}
-
 enum ct_rc
 ct_report_generate(struct ct_job *job, struct ct_err *err)
 {
@@ -320,7 +310,7 @@ ct_report_generate(struct ct_job *job, struct ct_err *err)
 	}
 	ct_pg_rollback(job->pg);
 	ct_err_clear(&ignored);
-	if (rc != CT_NOTFOUND && is_last(job, rc) &&
+	if (rc != CT_NOTFOUND && ct_job_is_last(job, rc) &&
 	    ct_report_fail(
 		job->pg, job->a, &id, ct_str_of(err->msg), &ignored) != CT_OK)
 		ct_log(

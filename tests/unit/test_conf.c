@@ -232,6 +232,31 @@ test_secret_key(void **state CT_UNUSED)
 }
 
 static void
+test_mail(void **state CT_UNUSED)
+{
+	static const char *const bad_url[] = {"mail.example.org",
+	    "http://mail.example.org", "smtp://u:p@mail.example.org",
+	    "smtp://a/?x", "smtp://a#x", "smtp://a b", "smtp://", "smtps://a/",
+	    "file:///etc/passwd"};
+	static const char *const bad_from[] = {"a", "@b", "a@", "a@b@c",
+	    "A <a@b.org>", "a@b.org\r\nBcc: x", "a@b.org, c@d.org",
+	    "a\xc3\xa4@b.org"};
+
+	for (size_t i = 0; i < ct_countof(bad_url); i++)
+		env_refused("CATETUBE_SMTP_URL", bad_url[i],
+		    "CATETUBE_SMTP_URL must be smtp://host[:port] or "
+		    "smtps://host[:port]");
+	for (size_t i = 0; i < ct_countof(bad_from); i++)
+		env_refused("CATETUBE_MAIL_FROM", bad_from[i],
+		    "CATETUBE_MAIL_FROM must be one address, without a name");
+	env_taken("CATETUBE_SMTP_URL", "");
+	env_taken("CATETUBE_SMTP_URL", "smtp://127.0.0.1:2525");
+	env_taken("CATETUBE_SMTP_URL", "smtps://mail.example.org");
+	env_taken("CATETUBE_MAIL_FROM", "");
+	env_taken("CATETUBE_MAIL_FROM", "catetube@localhost");
+}
+
+static void
 test_origins(void **state CT_UNUSED)
 {
 	static const char *const bad[] = {"", "example.org", "ftp://a.b",
@@ -424,6 +449,7 @@ main(void)
 	    T(test_unknown_names),
 	    T(test_secret_key),
 	    T(test_origins),
+	    T(test_mail),
 	    T(test_bad_lines),
 	    T(test_bad_files),
 	    T(test_sample),

@@ -186,3 +186,32 @@ ct_cache_put_answer(struct ct_redis *r, const struct ct_uuid *cat,
 	    ttl_s);
 	ct_arena_destroy(a);
 }
+
+enum ct_rc
+ct_cache_forget_cat(struct ct_redis *r, struct ct_arena *a,
+    const struct ct_uuid *cat, struct ct_err *err)
+{
+	char version[CT_CACHE_KEY], answers[CT_CACHE_KEY];
+	struct ct_str del[2] = {
+	    CT_STR("DEL"), ct_cache_key_version(cat, version)};
+	struct ct_str scan[] = {CT_STR("SCAN"), CT_STR("0"), CT_STR("MATCH"),
+	    ct_cache_key_answer(cat, "*", answers), CT_STR("COUNT"),
+	    CT_STR("1000")};
+	const struct redisReply *reply, *keys, *key, *none;
+
+	if (ct_redis_do(r, a, 2, del, &none, err) != CT_OK)
+		return err->rc;
+	do {
+		if (ct_redis_do(r, a, ct_countof(scan), scan, &reply, err) !=
+		    CT_OK)
+			return err->rc;
+		scan[1] = ct_str_dup(a, ct_reply_str(ct_reply_at(reply, 0)));
+		keys = ct_reply_at(reply, 1);
+		for (size_t i = 0; (key = ct_reply_at(keys, i)) != NULL; i++) {
+			del[1] = ct_reply_str(key);
+			if (ct_redis_do(r, a, 2, del, &none, err) != CT_OK)
+				return err->rc;
+		}
+	} while (!ct_str_is(scan[1], "0"));
+	return CT_OK;
+}

@@ -36,6 +36,12 @@ struct ct_str ct_cache_key_session(
  * the caller: what is not delivered is owed.
  */
 void ct_cache_bump(struct ct_redis *r, const struct ct_uuid *cat);
+/*
+ * Leave nothing of the cat: version and every answer. Walks over all keys, so
+ * it is for the worker, after the cat was deleted. CT_RETRY.
+ */
+enum ct_rc ct_cache_forget_cat(struct ct_redis *r, struct ct_arena *a,
+    const struct ct_uuid *cat, struct ct_err *err) CT_MUSTCHECK;
 /* Forget one session everywhere (log-out, revocation). Owed as above. */
 void ct_cache_drop_session(struct ct_redis *r, const uint8_t hash[CT_DIGEST]);
 /* True while this process owes a bump: cached answers must not be used. */

@@ -76,3 +76,20 @@ ct_queue_cancel(struct ct_redis *r, struct ct_arena *a, const char *prefix,
 	return ct_redis_eval(
 	    r, a, ct_script("jq_cancel"), 0, 4, argv, &reply, err);
 }
+
+enum ct_rc
+ct_queue_forget(struct ct_redis *r, struct ct_arena *a, const char *prefix,
+    struct ct_str id, bool *ended, struct ct_err *err)
+{
+	struct ct_str argv[2] = {ct_str_of(prefix), id};
+	const struct redisReply *reply;
+	struct ct_str state;
+
+	if (ct_redis_eval(
+		r, a, ct_script("jq_forget"), 0, 2, argv, &reply, err) != CT_OK)
+		return err->rc;
+	state = ct_reply_str(reply);
+	*ended = !ct_str_is(state, "queued") && !ct_str_is(state, "running") &&
+		 !ct_str_is(state, "scheduled");
+	return CT_OK;
+}

@@ -37,6 +37,12 @@ static const struct ct_field fields[] = {
     {"role", CT_T_TEXT, AT(role), RO, 0, 0, NULL, NULL, NULL, "user or admin"},
     {"is_active", CT_T_BOOL, AT(is_active), RO, 0, 0, NULL, NULL, NULL,
 	"may log in"},
+    {"email_verified", CT_T_BOOL, AT(email_verified), RO, 0, 0, NULL, NULL,
+	NULL, "a link that was sent to the address was followed"},
+    {"consent_version", CT_T_INT, AT(consent_version), CT_F_CREATE | NIL, 1,
+	CT_CONSENT_MAX, NULL, NULL, NULL, "of the privacy text agreed to"},
+    {"consent_at", CT_T_TIME, AT(consent_at), RO | NIL, 0, 0, NULL, NULL, NULL,
+	"when"},
     {"created_at", CT_T_TIME, AT(created_at), RO, 0, 0, NULL, NULL, NULL,
 	"when it was registered"},
     {"last_login", CT_T_TIME, AT(last_login), RO | NIL, 0, 0, NULL, NULL, NULL,
@@ -46,10 +52,11 @@ const struct ct_fields ct_account_fields =
     CT_FIELDS("account", struct ct_account, fields);
 
 static const struct ct_stmt add = {"account_add", CT_GLOBAL, CT_WRITE,
-    "utttuttiitti", NULL,
+    "utttuttiittii", NULL,
     "with a as (insert into account (id, email, password_hash,"
-    " first_name, last_name, default_cat, last_login_at)"
-    " values ($1, $2, $3, $4, $11, $5, now())),"
+    " first_name, last_name, default_cat, last_login_at, consent_version,"
+    " consent_at) values ($1, $2, $3, $4, $11, $5, now(), $13,"
+    " case when $13 is not null then now() end)),"
     " c as (insert into cat (id, name, breed, age_years, weight_g,"
     " timezone) values ($5, $6, $7, $8, $9, $10)),"
     " m as (insert into cat_member (cat_id, account_id, role)"
@@ -66,6 +73,8 @@ static const struct ct_stmt get = {"account_get", CT_OWNED, CT_READ, "u",
     " c.day_start)), 210000) as target_ul,"
     " coalesce(c.timezone, 'UTC') as timezone, a.role,"
     " a.status = 'active' as is_active, a.created_at,"
+    " a.email_verified_at is not null as email_verified,"
+    " a.consent_version::bigint, a.consent_at,"
     " a.last_login_at as last_login from account a"
     " left join cat_member m on m.account_id = a.id"
     " and m.cat_id = a.default_cat left join cat c on c.id = m.cat_id"
@@ -94,53 +103,11 @@ static const struct ct_stmt get_hash = {"account_hash", CT_OWNED, CT_READ, "u",
     " and a.status = 'active'"};
 static const struct ct_stmt set_hash = {"account_set_hash", CT_OWNED, CT_WRITE,
     "ut", NULL, "update account a set password_hash = $2 where a.id = $1"};
-static const struct ct_stmt deactivate = {"account_deactivate", CT_OWNED,
-    CT_WRITE, "u", NULL,
-    "update account a set status = 'deactivated' where a.id = $1"};
 static const struct ct_stmt lock = {"account_lock", CT_OWNED, CT_WRITE, "u",
     NULL, "select a.id from account a where a.id = $1 for no key update"};
-static const struct ct_stmt forget_audit = {"account_forget_audit", CT_OWNED,
-    CT_WRITE, "u", NULL,
-    "select ct_audit_forget(a.id) from account a where a.id = $1"};
-static const struct ct_stmt delete_cats = {"account_delete_cats", CT_OWNED,
-    CT_WRITE, "u", NULL,
-    "delete from cat c using cat_member m where m.cat_id = c.id"
-    " and m.account_id = $1 and not exists (select from cat_member o"
-    " where o.cat_id = c.id and o.account_id <> $1)"};
-static const struct ct_stmt delete_row = {"account_delete", CT_OWNED, CT_WRITE,
-    "u", NULL, "delete from account a where a.id = $1"};
-static const struct ct_stmt blobs = {"account_blobs", CT_OWNED, CT_READ, "u",
-    NULL,
-    "select r.blob from report r where r.account_id = $1"
-    " and r.blob is not null"};
 static const struct ct_stmt set_role = {"account_set_role", CT_GLOBAL, CT_WRITE,
     "tt", NULL,
     "update account set role = $2 where email = $1::citext returning id"};
-
-/* Never logged in counts from registration. */
-static const struct ct_stmt cleanup = {"account_cleanup", CT_GLOBAL, CT_WRITE,
-    "", NULL,
-    "with idle as (select a.id, greatest(a.created_at, a.last_login_at,"
-    " (select max(s.seen_at) from account_session s"
-    " where s.account_id = a.id)) as at, a.status from account a"
-    " where a.role <> 'admin'),"
-    /* Nobody is deleted who was not deactivated by an earlier run. */
-    " gone as (select id from idle where at < now() -"
-    " interval '120 days' and status = 'deactivated'),"
-    " cats as (delete from cat c using cat_member m, gone g"
-    " where m.cat_id = c.id and m.account_id = g.id and not exists"
-    " (select from cat_member o where o.cat_id = c.id and o.account_id"
-    " not in (select id from gone))),"
-    " del as (delete from account a using gone g where a.id = g.id"
-    " returning a.id),"
-    " off as (update account a set status = 'deactivated' from idle i"
-    " where a.id = i.id and i.status = 'active' and i.at < now() -"
-    " interval '60 days' and a.id not in (select id from gone)"
-    " returning a.id),"
-    " ended as (delete from account_session s using off o"
-    " where s.account_id = o.id)"
-    " select (select count(*) from off) as deactivated,"
-    " (select count(*) from del) as deleted"};
 
 /* The digest folds case as citext does, or spellings would have counters of
  * their own. */
@@ -167,8 +134,7 @@ static const struct ct_stmt login_done = {"login_done", CT_GLOBAL, CT_WRITE,
     " update account set last_login_at = now() where id = $2"};
 
 const struct ct_stmt *const ct_account_stmts[] = {&add, &get, &update,
-    &get_hash, &set_hash, &deactivate, &delete_cats, &delete_row, &blobs,
-    &set_role, &cleanup, &lock, &forget_audit, &login_begin, &login_failed,
+    &get_hash, &set_hash, &set_role, &lock, &login_begin, &login_failed,
     &login_done, NULL};
 
 void
@@ -199,6 +165,13 @@ ct_email_ok(struct ct_str email)
 		return false;
 	dot = memrchr(at, '.', (size_t)(email.p + email.n - at));
 	return dot && dot > at + 1 && email.p + email.n - dot > 2;
+}
+
+enum ct_rc
+ct_bad_email(struct ct_err *err)
+{
+	return ct_fail_field(
+	    err, "email", "must be an address, such as name@example.org");
 }
 
 /* A zone that is in no list, or that PostgreSQL cannot even read. */
@@ -232,6 +205,7 @@ ct_account_add(struct ct_pg *pg, struct ct_arena *a, const struct ct_account *u,
 	ct_p_text(&p, u->timezone);
 	ct_p_text(&p, u->last_name);
 	ct_p_i64(&p, u->target_ul);
+	ct_p_i64(&p, u->consent_version);
 	if (ct_pg_run(pg, &add, &p, a, NULL, err) == CT_OK)
 		return CT_OK;
 	if (err->rc == CT_CONFLICT)
@@ -360,49 +334,15 @@ ct_account_set_hash(struct ct_pg *pg, struct ct_arena *a,
 	return ct_pg_run(pg, &set_hash, &p, a, NULL, err);
 }
 
-static enum ct_rc
-by_id(struct ct_pg *pg, struct ct_arena *a, const struct ct_stmt *st,
-    const struct ct_uuid *id, const struct ct_res **r, struct ct_err *err)
+enum ct_rc
+ct_account_lock(struct ct_pg *pg, struct ct_arena *a, const struct ct_uuid *id,
+    struct ct_err *err)
 {
 	struct ct_params p;
 
 	ct_params_init(&p, a);
 	ct_p_uuid(&p, id);
-	return ct_pg_run(pg, st, &p, a, r, err);
-}
-
-enum ct_rc
-ct_account_lock(struct ct_pg *pg, struct ct_arena *a, const struct ct_uuid *id,
-    struct ct_err *err)
-{
-	return by_id(pg, a, &lock, id, NULL, err);
-}
-
-enum ct_rc
-ct_account_deactivate(struct ct_pg *pg, struct ct_arena *a,
-    const struct ct_uuid *id, struct ct_err *err)
-{
-	return by_id(pg, a, &deactivate, id, NULL, err);
-}
-
-enum ct_rc
-ct_account_delete(struct ct_pg *pg, struct ct_arena *a,
-    const struct ct_uuid *id, struct ct_str **out_blobs, int *n,
-    struct ct_err *err)
-{
-	const struct ct_res *r;
-
-	if (ct_pg_begin(pg, a, false, err) != CT_OK ||
-	    by_id(pg, a, &blobs, id, &r, err) != CT_OK ||
-	    by_id(pg, a, &forget_audit, id, NULL, err) != CT_OK ||
-	    by_id(pg, a, &delete_cats, id, NULL, err) != CT_OK ||
-	    by_id(pg, a, &delete_row, id, NULL, err) != CT_OK)
-		return err->rc;
-	*n = ct_res_rows(r);
-	*out_blobs = ct_arena_alloc(a, (size_t)*n * sizeof(**out_blobs) + 1);
-	for (int i = 0; i < *n; i++)
-		(*out_blobs)[i] = ct_res_str(r, i, 0);
-	return ct_pg_commit(pg, err);
+	return ct_pg_run(pg, &lock, &p, a, NULL, err);
 }
 
 enum ct_rc
@@ -420,20 +360,5 @@ ct_account_set_role(struct ct_pg *pg, struct ct_arena *a, struct ct_str email,
 	if (ct_res_rows(r) == 0)
 		return gone(err);
 	*id = ct_res_uuid(r, 0, 0);
-	return CT_OK;
-}
-
-enum ct_rc
-ct_account_cleanup(struct ct_pg *pg, struct ct_arena *a, int64_t *deactivated,
-    int64_t *deleted, struct ct_err *err)
-{
-	struct ct_params p;
-	const struct ct_res *r;
-
-	ct_params_init(&p, a);
-	if (ct_pg_run(pg, &cleanup, &p, a, &r, err) != CT_OK)
-		return err->rc;
-	*deactivated = ct_res_i64(r, 0, 0);
-	*deleted = ct_res_i64(r, 0, 1);
 	return CT_OK;
 }

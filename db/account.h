@@ -8,6 +8,8 @@
 #include "common/crypto.h"
 #include "db/pg.h"
 
+#define CT_CONSENT_MAX 1000000
+
 struct ct_account {
 	struct ct_uuid id;
 	struct ct_str email;	/* <= 254 bytes, lower case */
@@ -21,6 +23,9 @@ struct ct_account {
 	struct ct_str timezone; /* the default cat's */
 	struct ct_str role;	/* user, admin */
 	bool is_active;
+	bool email_verified;
+	int64_t consent_version; /* CT_NULL_I64: none given */
+	int64_t consent_at;
 	int64_t created_at;
 	int64_t last_login; /* CT_NULL_I64: never */
 };
@@ -31,6 +36,8 @@ extern const struct ct_stmt *const ct_account_stmts[];
 void ct_account_defaults(struct ct_account *u);
 /* A plausible address: one @, a dot in the domain, no blanks or controls. */
 bool ct_email_ok(struct ct_str email);
+/* The CT_INVALID for one that is not, with field email. */
+enum ct_rc ct_bad_email(struct ct_err *err);
 
 /*
  * Account, its cat, the membership and the target, in one statement; u->id and
@@ -79,27 +86,8 @@ enum ct_rc ct_account_hash(struct ct_pg *pg, struct ct_arena *a,
 enum ct_rc ct_account_set_hash(struct ct_pg *pg, struct ct_arena *a,
     const struct ct_uuid *id, const char *hash,
     struct ct_err *err) CT_MUSTCHECK;
-/* No log-in until it is made active again; sessions are ended apart. */
-enum ct_rc ct_account_deactivate(struct ct_pg *pg, struct ct_arena *a,
-    const struct ct_uuid *id, struct ct_err *err) CT_MUSTCHECK;
-/*
- * Really delete: the account, its sessions and reports, and every cat that
- * nobody else is a member of, with all its entries. out_blobs: the names of
- * report files to remove.
- */
-enum ct_rc ct_account_delete(struct ct_pg *pg, struct ct_arena *a,
-    const struct ct_uuid *id, struct ct_str **out_blobs, int *n,
-    struct ct_err *err) CT_MUSTCHECK;
-
 /* admin or user; CT_NOTFOUND where the address has no account. */
 enum ct_rc ct_account_set_role(struct ct_pg *pg, struct ct_arena *a,
     struct ct_str email, struct ct_str role, struct ct_uuid *id,
     struct ct_err *err) CT_MUSTCHECK;
-/*
- * Deactivate after 60 days without log-in or request; delete after 120 those
- * that were deactivated before.
- */
-enum ct_rc ct_account_cleanup(struct ct_pg *pg, struct ct_arena *a,
-    int64_t *deactivated, int64_t *deleted, struct ct_err *err) CT_MUSTCHECK;
-
 #endif

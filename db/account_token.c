@@ -32,8 +32,9 @@ static const struct ct_stmt use = {"account_token_use", CT_GLOBAL, CT_WRITE,
 static const struct ct_stmt end = {"account_token_end", CT_OWNED, CT_WRITE,
     "uz", NULL,
     "update account_token t set expires_at = now() where t.account_id = $1"
-    " and t.purpose <> 'invite' and t.used_at is null"
-    " and t.expires_at > now() and t.created_at > $2"};
+    " and (t.purpose in ('verify', 'reset', 'change_email')"
+    " or (t.purpose = 'undo_email' and t.created_at > $2))"
+    " and t.used_at is null and t.expires_at > now()"};
 
 static const struct ct_stmt look = {"account_token_look", CT_GLOBAL, CT_READ,
     "uy", NULL,
@@ -133,13 +134,13 @@ ct_account_token_use(struct ct_pg *pg, struct ct_arena *a,
 
 enum ct_rc
 ct_account_token_end(struct ct_pg *pg, struct ct_arena *a,
-    const struct ct_uuid *account, int64_t after, struct ct_err *err)
+    const struct ct_uuid *account, int64_t undo_after, struct ct_err *err)
 {
 	struct ct_params p;
 
 	ct_params_init(&p, a);
 	ct_p_uuid(&p, account);
-	ct_p_time(&p, after);
+	ct_p_time(&p, undo_after);
 	return ct_pg_run(pg, &end, &p, a, NULL, err);
 }
 

@@ -62,11 +62,11 @@ enum ct_rc ct_account_token_open(struct ct_pg *pg, struct ct_arena *a,
 /* The CT_INVALID of ct_account_token_use, for what is found out later. */
 enum ct_rc ct_account_token_stale(struct ct_err *err);
 /*
- * End the account's open tokens of all purposes but invite, that were made
- * after `after` (us; 0: all).
+ * End the account's open tokens: verify, reset, change_email, and undo_email
+ * where it was made after undo_after (us; CT_NULL_I64: none of these).
  */
 enum ct_rc ct_account_token_end(struct ct_pg *pg, struct ct_arena *a,
-    const struct ct_uuid *account, int64_t after,
+    const struct ct_uuid *account, int64_t undo_after,
     struct ct_err *err) CT_MUSTCHECK;
 
 #endif

@@ -57,14 +57,25 @@ const struct ct_stmt *const ct_mail_stmts[] = {
 struct ct_str
 ct_mail_arg(struct ct_arena *a, const char *name, struct ct_str text)
 {
+	return ct_mail_args(a, name, text, NULL, (struct ct_str){0});
+}
+
+struct ct_str
+ct_mail_args(struct ct_arena *a, const char *name, struct ct_str text,
+    const char *name2, struct ct_str text2)
+{
 	struct ct_buf out;
 	struct ct_jw w;
 
-	ct_buf_init(&out, a, text.n + 32);
+	ct_buf_init(&out, a, text.n + text2.n + 64);
 	ct_jw_init(&w, &out);
 	ct_jw_obj(&w);
 	ct_jw_key(&w, name);
 	ct_jw_str(&w, text);
+	if (name2) {
+		ct_jw_key(&w, name2);
+		ct_jw_str(&w, text2);
+	}
 	ct_jw_end(&w);
 	return ct_buf_str(&out);
 }
@@ -100,8 +111,7 @@ ct_mail_add(struct ct_pg *pg, struct ct_arena *a, struct ct_mail *mail,
 	enum ct_rc rc;
 
 	if (!ct_email_ok(mail->to))
-		return ct_fail_field(err, "email",
-		    "must be an address, such as name@example.org");
+		return ct_bad_email(err);
 	if (ct_uuid_nil(&mail->id))
 		mail->id = ct_uuid_new();
 	ct_params_init(&p, a);

@@ -33,9 +33,11 @@ extern const struct ct_stmt *const ct_mail_stmts[];
  */
 enum ct_rc ct_mail_add(struct ct_pg *pg, struct ct_arena *a,
     struct ct_mail *mail, struct ct_err *err) CT_MUSTCHECK;
-/* {"name": text}, for args. */
+/* {"name": text}, for args; and the same of two. */
 struct ct_str ct_mail_arg(
     struct ct_arena *a, const char *name, struct ct_str text);
+struct ct_str ct_mail_args(struct ct_arena *a, const char *name,
+    struct ct_str text, const char *name2, struct ct_str text2);
 
 /* ------------------------------------------------ for the worker */
 

@@ -1,19 +1,25 @@
 /* Every statement of every noun: a new noun adds one row here. */
 #include "db/account.h"
+#include "db/account_life.h"
 #include "db/account_token.h"
 #include "db/api_token.h"
+#include "db/erasure.h"
 #include "db/feeding.h"
 #include "db/idempotency.h"
 #include "db/mail.h"
 #include "db/medication.h"
 #include "db/outbox.h"
+#include "db/preference.h"
 #include "db/report.h"
 #include "db/session.h"
 #include "db/tracker.h"
 
 const struct ct_stmt *const *const ct_stmt_tables[] = {
     ct_account_stmts,
+    ct_account_life_stmts,
+    ct_erasure_stmts,
     ct_account_token_stmts,
+    ct_preference_stmts,
     ct_session_stmts,
     ct_api_token_stmts,
     ct_mail_stmts,

@@ -10,11 +10,7 @@
 #include "fcgi/handlers.h"
 #include "fcgi/resp.h"
 
-struct login_in {
-	struct ct_str email, password;
-	bool remember;
-};
-#define AT(m) offsetof(struct login_in, m)
+#define AT(m) offsetof(struct ct_login_in, m)
 static const struct ct_field login_rows[] = {
     {"email", CT_T_TEXT, AT(email), CT_F_REQUIRED, 1, 254, NULL, NULL, NULL,
 	"address of the account"},
@@ -24,11 +20,10 @@ static const struct ct_field login_rows[] = {
 	"false: until the browser closes"},
 };
 const struct ct_fields ct_login_in =
-    CT_FIELDS("login", struct login_in, login_rows);
+    CT_FIELDS("login", struct ct_login_in, login_rows);
 
-/* Addresses are compared in lower case. */
-static struct ct_str
-lower(struct ct_arena *a, struct ct_str s)
+struct ct_str
+ct_email_lower(struct ct_arena *a, struct ct_str s)
 {
 	char *p = ct_arena_dup(a, s.p, s.n);
 
@@ -129,16 +124,18 @@ CT_HANDLER(h_register)
 	ct_account_defaults(&u);
 	if (ct_req_bind(r, CT_BIND_CREATE, &u, &seen, err) != CT_OK)
 		return err->rc;
-	u.email = lower(r->a, u.email);
+	u.email = ct_email_lower(r->a, u.email);
 	if (!ct_email_ok(u.email))
-		return ct_fail_field(err, "email",
-		    "must be an address, such as name@example.org");
+		return ct_bad_email(err);
 	if (ct_check_new_password("password", u.password, &u, err) != CT_OK ||
 	    ct_hash_password(r, u.password, hash, err) != CT_OK)
 		return err->rc;
 	u.id = ct_uuid_new();
 	u.cat_id = ct_uuid_new();
-	if (ct_account_add(r->pg, r->a, &u, hash, err) != CT_OK ||
+	if (ct_pg_begin(r->pg, r->a, false, err) != CT_OK ||
+	    ct_account_add(r->pg, r->a, &u, hash, err) != CT_OK ||
+	    ct_ask_to_verify(r, &u, err) != CT_OK ||
+	    ct_pg_commit(r->pg, err) != CT_OK ||
 	    sign_in(r, &u.id, (struct ct_str){0}, true, err) != CT_OK)
 		return err->rc;
 	return answer_user(r, 201, "Registration successful", &u.id, err);
@@ -187,14 +184,14 @@ ct_login_wait(struct ct_req *r, const struct ct_login *l, struct ct_err *err)
  */
 CT_HANDLER(h_login)
 {
-	struct login_in in = {.remember = true};
+	struct ct_login_in in = {.remember = true};
 	struct ct_login l;
 	uint64_t seen;
 	bool ok;
 
 	if (ct_req_bind(r, CT_BIND_CREATE, &in, &seen, err) != CT_OK)
 		return err->rc;
-	in.email = lower(r->a, in.email);
+	in.email = ct_email_lower(r->a, in.email);
 	if (ct_login_begin(r->pg, r->a, in.email, &l, err) != CT_OK)
 		return err->rc;
 	if (l.wait_s > 0)

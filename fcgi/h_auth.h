@@ -5,6 +5,15 @@
 #include "db/account.h"
 #include "fcgi/req.h"
 
+/* The body of a log-in. */
+struct ct_login_in {
+	struct ct_str email, password;
+	bool remember;
+};
+/* The body of what a mailed token does, and of what asks for one. */
+struct ct_mailed_in {
+	struct ct_str token, password, email;
+};
 /* ct_password_hash at the configured cost. */
 enum ct_rc ct_hash_password(const struct ct_req *r, struct ct_str password,
     char out[CT_PASSWORD_HASH], struct ct_err *err) CT_MUSTCHECK;
@@ -14,6 +23,39 @@ enum ct_rc ct_check_new_password(const char *field, struct ct_str password,
 /* 429 for l->wait_s. */
 enum ct_rc ct_login_wait(
     struct ct_req *r, const struct ct_login *l, struct ct_err *err);
+/*
+ * The body of what needs the password again; a route's table has the members
+ * that it takes.
+ */
+struct ct_proof_in {
+	struct ct_str current; /* the password now */
+	struct ct_str fresh;   /* change-password */
+	struct ct_str email;   /* change-email */
+	struct ct_str cats;    /* delete */
+};
+#define CT_PROOF_PASSWORD                                                      \
+	{                                                                      \
+		"password", CT_T_TEXT, offsetof(struct ct_proof_in, current),  \
+		    CT_F_REQUIRED | CT_F_NOTRIM, 1, 1024, NULL, NULL, NULL,    \
+		    "the password now"                                         \
+	}
+/*
+ * Bind the body and prove its password; *u is the account. CT_UNAUTH with the
+ * sentence `wrong`, counted like a failed log-in; CT_LIMITED.
+ */
+enum ct_rc ct_prove(struct ct_req *r, struct ct_proof_in *in,
+    struct ct_account *u, const char *wrong, struct ct_err *err) CT_MUSTCHECK;
+/* End all sessions of the account but `except` (may be NULL). */
+enum ct_rc ct_end_sessions(struct ct_req *r, const struct ct_uuid *account,
+    const uint8_t *except, struct ct_err *err) CT_MUSTCHECK;
+/* Addresses are compared in lower case. */
+struct ct_str ct_email_lower(struct ct_arena *a, struct ct_str s);
+/* A mail with a link that proves the address of the account. CT_LIMITED. */
+enum ct_rc ct_ask_to_verify(struct ct_req *r, const struct ct_account *u,
+    struct ct_err *err) CT_MUSTCHECK;
+/* A mail of that kind to the account, without a link. */
+enum ct_rc ct_tell_account(struct ct_req *r, const struct ct_account *u,
+    const char *kind, struct ct_err *err) CT_MUSTCHECK;
 /* Forget ended sessions (digests) in Redis. */
 void ct_drop_sessions(struct ct_req *r, const struct ct_str *ended, int n);
 

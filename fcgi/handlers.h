@@ -12,7 +12,9 @@
 
 extern const struct ct_fields ct_login_in, ct_password_change_in,
     ct_password_confirm_in, ct_list_query, ct_entry_version_in, ct_days_query,
-    ct_cat_query, ct_target_in, ct_report_in;
+    ct_cat_query, ct_target_in, ct_report_in, ct_mail_token_in,
+    ct_password_forgot_in, ct_password_reset_in, ct_email_change_in,
+    ct_account_delete_in, ct_consent_in;
 
 CT_HANDLER(h_root);
 CT_HANDLER(h_index);
@@ -29,6 +31,18 @@ CT_HANDLER(h_change_password);
 CT_HANDLER(h_deactivate);
 CT_HANDLER(h_delete_account);
 CT_HANDLER(h_cleanup_inactive);
+
+CT_HANDLER(h_verify_email);
+CT_HANDLER(h_resend_verification);
+CT_HANDLER(h_forgot_password);
+CT_HANDLER(h_reset_password);
+CT_HANDLER(h_reactivate);
+CT_HANDLER(h_change_email);
+CT_HANDLER(h_confirm_email);
+CT_HANDLER(h_undo_email);
+CT_HANDLER(h_preferences);
+CT_HANDLER(h_set_preferences);
+CT_HANDLER(h_consent);
 
 CT_HANDLER(h_api_token_list);
 CT_HANDLER(h_api_token_add);

@@ -3,6 +3,7 @@
 #include "db/api_token.h"
 #include "db/feeding.h"
 #include "db/medication.h"
+#include "db/preference.h"
 #include "fcgi/handlers.h"
 #include "fcgi/route.h"
 
@@ -99,9 +100,37 @@ const struct ct_route ct_routes[] = {
 	.body = &ct_password_confirm_in),
     ROUTE(POST, A "/delete", LOGIN, AUTH, h_delete_account,
 	"delete the account and its data", .flags = CT_R_SLOW,
-	.body = &ct_password_confirm_in),
+	.body = &ct_account_delete_in),
     ROUTE(POST, A "/cleanup-inactive", ADMIN, LOG, h_cleanup_inactive,
-	"deactivate after 60 days, delete after 120"),
+	"warn unused accounts, close them after 60 days, delete after 120"),
+    ROUTE(POST, A "/reactivate", OPEN, AUTH, h_reactivate,
+	"open a closed account again and log in", .flags = CT_R_SLOW,
+	.body = &ct_login_in),
+    ROUTE(POST, A "/verify-email", OPEN, AUTH, h_verify_email,
+	"confirm the address, by the mailed token", .body = &ct_mail_token_in),
+    ROUTE(POST, A "/resend-verification", LOGIN, AUTH, h_resend_verification,
+	"another mail to confirm the address"),
+    ROUTE(POST, A "/forgot-password", OPEN, AUTH, h_forgot_password,
+	"a mail with a link for a new password",
+	.body = &ct_password_forgot_in),
+    ROUTE(POST, A "/reset-password", OPEN, AUTH, h_reset_password,
+	"new password, by the mailed token; ends all sessions",
+	.flags = CT_R_SLOW, .body = &ct_password_reset_in),
+    ROUTE(POST, A "/change-email", LOGIN, AUTH, h_change_email,
+	"ask for another address", .flags = CT_R_SLOW,
+	.body = &ct_email_change_in),
+    ROUTE(POST, A "/confirm-email", OPEN, AUTH, h_confirm_email,
+	"the new address, by the mailed token; ends other sessions",
+	.body = &ct_mail_token_in),
+    ROUTE(POST, A "/undo-email", OPEN, AUTH, h_undo_email,
+	"the old address back, by the mailed token; ends all sessions",
+	.body = &ct_mail_token_in),
+    ROUTE(GET, A "/preferences", LOGIN, READ, h_preferences, "preferences"),
+    ROUTE(PUT, A "/preferences", LOGIN, LOG, h_set_preferences,
+	"change preferences; what is left out stays",
+	.body = &ct_preference_fields),
+    ROUTE(POST, A "/consent", LOGIN, LOG, h_consent,
+	"agree to a version of the privacy text", .body = &ct_consent_in),
 
     ROUTE(GET, "/", OPEN, NONE, h_root, "name and version", .flags = CT_R_LOOP),
     ROUTE(GET, "/api", OPEN, NONE, h_index, "the nouns", .flags = CT_R_LOOP),

@@ -1,5 +1,6 @@
 /*
- * The outbox relay: carries jobs that were promised in PostgreSQL to Redis.
+ * The outbox relay: carries jobs that were promised in PostgreSQL to Redis, and
+ * removes from there what deleted accounts have left.
  * A push is idempotent by id, so a crash between the push and the mark only
  * makes it again; a row that Redis has forgotten is pushed once more.
  */
@@ -11,6 +12,7 @@
 #include "db/mail.h"
 #include "db/outbox.h"
 #include "db/report.h"
+#include "worker/erase.h"
 #include "worker/node.h"
 
 #define EVERY_MS    1000
@@ -24,6 +26,7 @@ struct relay {
 	const struct ct_conf *conf;
 	struct ct_pg *pg;
 	struct ct_redis *redis;
+	struct ct_redis *cache; /* may equal redis */
 	struct ct_arena *a;
 	bool failing;
 	int64_t next_again_ms;
@@ -135,6 +138,9 @@ turn(struct relay *r, struct ct_err *err)
 		r->next_again_ms = now + AGAIN_MS;
 		rc = all(r, true, err);
 	}
+	if (rc == CT_OK)
+		rc = ct_erase_left(
+		    r->pg, r->redis, r->cache, r->a, r->conf, err);
 	if (rc == CT_OK && now >= r->next_purge_ms) {
 		r->next_purge_ms = now + PURGE_MS;
 		rc = ct_outbox_purge(r->pg, r->a, PURGE_AGE_S, &n, err);
@@ -175,6 +181,12 @@ ct_relay_main(const struct ct_conf *conf)
 	    ct_int((size_t)conf->pg_timeout_ms));
 	if (ct_redis_open(conf->redis_url,
 		ct_int((size_t)conf->redis_timeout_ms), &r.redis,
+		&err) != CT_OK)
+		return 1;
+	r.cache = r.redis;
+	if (conf->redis_cache_url[0] &&
+	    ct_redis_open(conf->redis_cache_url,
+		ct_int((size_t)conf->redis_timeout_ms), &r.cache,
 		&err) != CT_OK)
 		return 1;
 	for (;;) {

@@ -42,6 +42,8 @@ hear(char *line, size_t size, size_t n, void *arg)
 		for (i = 0; i < len && i + 1 < sizeof(s->reply); i++)
 			s->reply[i] =
 			    line[i] >= ' ' && line[i] <= '~' ? line[i] : ' ';
+		while (i > 0 && s->reply[i - 1] == ' ')
+			i--;
 		s->reply[i] = '\0';
 	}
 	return len;

@@ -289,6 +289,8 @@ guesses_behind_a_session_count(void **state)
 /* ------------------------------------------------------------ clean-up */
 
 COUNT(active, "u", "from account where id = $1 and status = 'active'");
+COUNT(warnings, "u",
+    "from mail where account_id = $1 and kind = 'inactive_warning'");
 COUNT(closed, "u", "from account where id = $1 and status = 'deactivated'");
 COUNT(cats, "ut", "from cat where id = $2::uuid and $1 is not null");
 COUNT(entries, "ut",
@@ -307,6 +309,18 @@ age(struct ct_who *who, struct ct_pg *pg, int days, int seen_days)
 		"update account_session set seen_at = now() -"
 		" interval '%d days' where account_id = '%s'",
 		days, days, who->id, seen_days, who->id));
+}
+
+/* What was done to the account was done so many days earlier. */
+static void
+earlier(struct ct_who *who, struct ct_pg *pg, int days)
+{
+	script(pg,
+	    ct_path(who,
+		"update account set inactive_warned_at = inactive_warned_at -"
+		" interval '%d days', deactivated_at = deactivated_at -"
+		" interval '%d days' where id = '%s'",
+		days, days, who->id));
 }
 
 static struct ct_who *
@@ -344,6 +358,14 @@ cleanup_goes_by_use(void **state)
 	ct_want(ct_get(idle, "/api/auth/me"), 200);
 	/* Admins are kept, however long they were away. */
 	age(away, pg, 200, 200);
+	/* Nobody is closed who was not warned seven days before. */
+	ct_want(ct_call(boss, "POST", CLEAN_UP, NULL), 200);
+	earlier(idle, pg, 6);
+	ct_want(ct_call(boss, "POST", CLEAN_UP, NULL), 200);
+	assert_int_equal(number(pg, fresh, &active, idle->id, NULL), 1);
+	assert_int_equal(number(pg, fresh, &warnings, idle->id, NULL), 1);
+	assert_int_equal(number(pg, fresh, &warnings, used->id, NULL), 0);
+	earlier(idle, pg, 2);
 	ct_want(ct_call(boss, "POST", CLEAN_UP, NULL), 200);
 	ct_want_error(ct_get(idle, "/api/auth/me"), 401, CT_T_UNAUTH, NULL);
 	assert_int_equal(number(pg, fresh, &closed, idle->id, NULL), 1);
@@ -381,8 +403,17 @@ cleanup_warns_before_it_deletes(void **state)
 	age(gone, pg, 121, 121);
 	age(idle, pg, 119, 119);
 	ct_want(ct_call(boss, "POST", CLEAN_UP, NULL), 200);
+	earlier(gone, pg, 8);
+	earlier(idle, pg, 8);
+	ct_want(ct_call(boss, "POST", CLEAN_UP, NULL), 200);
+	assert_int_equal(number(pg, fresh, &closed, gone->id, NULL), 1);
+	/* Closed, and not yet for sixty days. */
+	earlier(gone, pg, 59);
+	ct_want(ct_call(boss, "POST", CLEAN_UP, NULL), 200);
 	assert_int_equal(number(pg, fresh, &closed, gone->id, NULL), 1);
 	assert_int_equal(number(pg, fresh, &entries, gone->id, cat), 2);
+	earlier(gone, pg, 2);
+	earlier(idle, pg, 61);
 	ct_want(ct_call(boss, "POST", CLEAN_UP, NULL), 200);
 	assert_int_equal(number(pg, fresh, &closed, gone->id, NULL), 0);
 	assert_int_equal(number(pg, fresh, &cats, gone->id, cat), 0);

@@ -212,9 +212,10 @@ new_one_ends_the_older(void **state)
 }
 
 static void
-end_spares_invites_and_older(void **state)
+end_spares_invites_and_older_undo(void **state)
 {
-	struct ct_str verify = make(CT_TP_VERIFY, &account), reset;
+	struct ct_str verify = make(CT_TP_VERIFY, &account);
+	struct ct_str old = make(CT_TP_UNDO_EMAIL, &account), young;
 	struct ct_str invite = make(CT_TP_INVITE, &account);
 	struct ct_str foreign = make(CT_TP_RESET, &other);
 	struct ct_account_token out;
@@ -223,11 +224,17 @@ end_spares_invites_and_older(void **state)
 	(void)state;
 	between = number("select (extract(epoch from clock_timestamp()) *"
 			 " 1000000)::bigint");
-	reset = make(CT_TP_RESET, &account);
+	young = make(CT_TP_UNDO_EMAIL, &account);
+	assert_int_equal(
+	    ct_account_token_end(pg, arena, &account, CT_NULL_I64, &err),
+	    CT_OK);
+	want_stale(CT_TP_VERIFY, verify);
+	verify = make(CT_TP_VERIFY, &account);
 	assert_int_equal(
 	    ct_account_token_end(pg, arena, &account, between, &err), CT_OK);
-	want_stale(CT_TP_RESET, reset);
-	assert_int_equal(use(pg, CT_TP_VERIFY, verify, &out), CT_OK);
+	want_stale(CT_TP_VERIFY, verify);
+	want_stale(CT_TP_UNDO_EMAIL, young);
+	assert_int_equal(use(pg, CT_TP_UNDO_EMAIL, old, &out), CT_OK);
 	assert_int_equal(use(pg, CT_TP_INVITE, invite, &out), CT_OK);
 	assert_int_equal(use(pg, CT_TP_RESET, foreign, &out), CT_OK);
 }
@@ -408,7 +415,7 @@ main(void)
 	    T(token_ends),
 	    T(garbage_is_stale),
 	    T(new_one_ends_the_older),
-	    T(end_spares_invites_and_older),
+	    T(end_spares_invites_and_older_undo),
 	    T(of_twenty_one_wins),
 	    T(text_is_not_at_rest),
 	    T(mail_and_its_job),

@@ -9,6 +9,8 @@
 #include "common/queue.h"
 #include "db/erasure.h"
 
+#define STORAGE "storage"
+
 struct sweep {
 	struct ct_pg *pg;
 	struct ct_redis *redis;
@@ -34,7 +36,7 @@ erase_file(const struct sweep *s, const struct ct_erasure *e, bool *done,
 	*done = rc == 0 || errno == ENOENT;
 	if (*done)
 		return CT_OK;
-	ct_fail(err, CT_RETRY, "storage", "a file could not be removed");
+	ct_fail(err, CT_RETRY, STORAGE, "a file could not be removed");
 	return ct_err_detail(err, "%s: %s", path, strerror(errno));
 }
 
@@ -89,13 +91,22 @@ ct_erase_left(struct ct_pg *pg, struct ct_redis *redis, struct ct_redis *cache,
     struct ct_arena *a, const struct ct_conf *conf, struct ct_err *err)
 {
 	struct sweep s = {pg, redis, cache, a, conf};
+	struct ct_err file = {0};
 	struct ct_erasure *list;
 	int n;
 
 	if (ct_erasure_list(pg, a, &list, &n, err) != CT_OK)
 		return err->rc;
-	for (int i = 0; i < n; i++)
-		if (one(&s, &list[i], err) != CT_OK)
+	for (int i = 0; i < n; i++) {
+		if (one(&s, &list[i], err) == CT_OK)
+			continue;
+		/* One file that stays does not keep the others. */
+		if (strcmp(err->code, STORAGE) != 0)
 			return err->rc;
-	return CT_OK;
+		file = *err;
+		ct_err_clear(err);
+	}
+	if (file.rc != CT_OK)
+		*err = file;
+	return err->rc;
 }

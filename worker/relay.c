@@ -138,15 +138,15 @@ turn(struct relay *r, struct ct_err *err)
 		r->next_again_ms = now + AGAIN_MS;
 		rc = all(r, true, err);
 	}
-	if (rc == CT_OK)
-		rc = ct_erase_left(
-		    r->pg, r->redis, r->cache, r->a, r->conf, err);
 	if (rc == CT_OK && now >= r->next_purge_ms) {
 		r->next_purge_ms = now + PURGE_MS;
 		rc = ct_outbox_purge(r->pg, r->a, PURGE_AGE_S, &n, err);
 		if (rc == CT_OK)
 			rc = ct_mail_purge(r->pg, r->a, err);
 	}
+	if (rc == CT_OK)
+		rc = ct_erase_left(
+		    r->pg, r->redis, r->cache, r->a, r->conf, err);
 	ct_arena_reset(r->a);
 	return rc;
 }

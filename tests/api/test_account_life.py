@@ -2,6 +2,7 @@
 refusal changes nothing."""
 import json
 import os
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
@@ -299,9 +300,30 @@ def consent():
     t.same(json.dumps(u["role"]), '"user"', "role")
 
 
+def unused():
+    """The task that looks for unused accounts; never logged in counts from
+    registration."""
+    w = registered()
+    sql(f"update account set created_at = now() - interval '54 days',"
+        f" last_login_at = null where id = '{w.id}'; delete from"
+        f" account_session where account_id = '{w.id}'")
+    young = registered()
+    sql(f"update account set created_at = now() - interval '52 days',"
+        f" last_login_at = null where id = '{young.id}'; delete from"
+        f" account_session where account_id = '{young.id}'")
+    subprocess.run([os.path.join(os.environ.get("BUILD", "build"),
+                                 "catetubectl"), "enqueue",
+                    "maintenance.inactive", "{}", "--queue", "maintenance"],
+                   check=True, stdout=subprocess.DEVNULL)
+    t.check(mail(w.email, "inactive_warning"), "warned by mail")
+    t.same(one("select count(*) from mail where kind = 'inactive_warning' and "
+               f"account_id = '{young.id}'"), "0", "and nobody else")
+    t.same(row(w)[0][3], "active", "not closed yet")
+
+
 for part in (verify, bad_bodies, reset, forgot_is_uniform,
              change_password_tells, change_email, undo_email, undo_before,
-             unproven_is_not_told, reactivate, preferences, consent):
+             unproven_is_not_told, reactivate, preferences, consent, unused):
     print(part.__name__, flush=True)
     part()
 sys.exit(t.end())

@@ -286,144 +286,13 @@ guesses_behind_a_session_count(void **state)
 	ct_want(change(who, CT_T_PASSWORD), 200);
 }
 
-/* ------------------------------------------------------------ clean-up */
+/* -------------------------------------------------------------- changes */
 
-COUNT(active, "u", "from account where id = $1 and status = 'active'");
-COUNT(warnings, "u",
-    "from mail where account_id = $1 and kind = 'inactive_warning'");
-COUNT(closed, "u", "from account where id = $1 and status = 'deactivated'");
 COUNT(cats, "ut", "from cat where id = $2::uuid and $1 is not null");
 COUNT(entries, "ut",
     "from (select cat_id from feeding union all select cat_id from medication)"
     " e where cat_id = $2::uuid and $1 is not null");
 COUNT(sessions, "u", "from account_session where account_id = $1");
-
-/* Registered and logged in that long ago; its sessions used that long ago. */
-static void
-age(struct ct_who *who, struct ct_pg *pg, int days, int seen_days)
-{
-	script(pg,
-	    ct_path(who,
-		"update account set created_at = now() - interval '%d days',"
-		" last_login_at = now() - interval '%d days' where id = '%s';"
-		"update account_session set seen_at = now() -"
-		" interval '%d days' where account_id = '%s'",
-		days, days, who->id, seen_days, who->id));
-}
-
-/* What was done to the account was done so many days earlier. */
-static void
-earlier(struct ct_who *who, struct ct_pg *pg, int days)
-{
-	script(pg,
-	    ct_path(who,
-		"update account set inactive_warned_at = inactive_warned_at -"
-		" interval '%d days', deactivated_at = deactivated_at -"
-		" interval '%d days' where id = '%s'",
-		days, days, who->id));
-}
-
-static struct ct_who *
-admin(struct ct_who *who, struct ct_pg *pg)
-{
-	struct ct_who *me = ct_who_register(who->a, NULL, NULL);
-	struct ct_uuid id;
-
-	OK(ct_account_set_role(
-	    pg, who->a, ct_str_of(me->email), CT_STR("admin"), &id, &err));
-	return me;
-}
-
-#define CLEAN_UP "/api/auth/cleanup-inactive"
-
-static void
-cleanup_goes_by_use(void **state)
-{
-	struct ct_who *fresh = *state;
-	struct ct_pg *pg = open_pg(fresh);
-	struct ct_who *boss = admin(fresh, pg);
-	struct ct_who *away = admin(fresh, pg);
-	struct ct_who *used = ct_who_register(fresh->a, NULL, NULL);
-	struct ct_who *idle = ct_who_register(fresh->a, NULL, NULL);
-
-	ct_want(ct_get(fresh, "/api/auth/me"), 200);
-	ct_want_error(
-	    ct_call(fresh, "POST", CLEAN_UP, NULL), 403, "admin", NULL);
-	/* No log-in for long, but a request today, which is what counts. */
-	age(used, pg, 61, 10);
-	ct_want(ct_get(used, "/api/auth/me"), 200);
-	/* Idle, and known to the cache. */
-	ct_want(ct_get(idle, "/api/auth/me"), 200);
-	age(idle, pg, 61, 61);
-	ct_want(ct_get(idle, "/api/auth/me"), 200);
-	/* Admins are kept, however long they were away. */
-	age(away, pg, 200, 200);
-	/* Nobody is closed who was not warned seven days before. */
-	ct_want(ct_call(boss, "POST", CLEAN_UP, NULL), 200);
-	earlier(idle, pg, 6);
-	ct_want(ct_call(boss, "POST", CLEAN_UP, NULL), 200);
-	assert_int_equal(number(pg, fresh, &active, idle->id, NULL), 1);
-	assert_int_equal(number(pg, fresh, &warnings, idle->id, NULL), 1);
-	assert_int_equal(number(pg, fresh, &warnings, used->id, NULL), 0);
-	earlier(idle, pg, 2);
-	ct_want(ct_call(boss, "POST", CLEAN_UP, NULL), 200);
-	ct_want_error(ct_get(idle, "/api/auth/me"), 401, CT_T_UNAUTH, NULL);
-	assert_int_equal(number(pg, fresh, &closed, idle->id, NULL), 1);
-	assert_int_equal(number(pg, fresh, &sessions, idle->id, NULL), 0);
-	ct_want_error(
-	    login(idle, idle->email, CT_T_PASSWORD), 401, "credentials", NULL);
-	assert_int_equal(number(pg, fresh, &active, used->id, NULL), 1);
-	ct_want(ct_get(used, "/api/auth/me"), 200);
-	ct_want(ct_get(fresh, "/api/auth/me"), 200);
-	assert_int_equal(number(pg, fresh, &active, away->id, NULL), 1);
-}
-
-static void
-add_entries(struct ct_who *who)
-{
-	ct_want(ct_call(who, "POST", "/api/feeding/", "{'amount_ml':5}"), 201);
-	ct_want(ct_call(who, "POST", "/api/medication_log/",
-		    "{'medication_name':'M','dosage':'1','amount_ml':1}"),
-	    201);
-}
-
-static void
-cleanup_warns_before_it_deletes(void **state)
-{
-	struct ct_who *fresh = *state;
-	struct ct_pg *pg = open_pg(fresh);
-	struct ct_who *boss = admin(fresh, pg);
-	struct ct_who *gone = ct_who_register(fresh->a, NULL, NULL);
-	struct ct_who *idle = ct_who_register(fresh->a, NULL, NULL);
-	const char *cat = cat_of(gone);
-	const char *mine = cat_of(fresh);
-
-	add_entries(gone);
-	add_entries(fresh);
-	age(gone, pg, 121, 121);
-	age(idle, pg, 119, 119);
-	ct_want(ct_call(boss, "POST", CLEAN_UP, NULL), 200);
-	earlier(gone, pg, 8);
-	earlier(idle, pg, 8);
-	ct_want(ct_call(boss, "POST", CLEAN_UP, NULL), 200);
-	assert_int_equal(number(pg, fresh, &closed, gone->id, NULL), 1);
-	/* Closed, and not yet for sixty days. */
-	earlier(gone, pg, 59);
-	ct_want(ct_call(boss, "POST", CLEAN_UP, NULL), 200);
-	assert_int_equal(number(pg, fresh, &closed, gone->id, NULL), 1);
-	assert_int_equal(number(pg, fresh, &entries, gone->id, cat), 2);
-	earlier(gone, pg, 2);
-	earlier(idle, pg, 61);
-	ct_want(ct_call(boss, "POST", CLEAN_UP, NULL), 200);
-	assert_int_equal(number(pg, fresh, &closed, gone->id, NULL), 0);
-	assert_int_equal(number(pg, fresh, &cats, gone->id, cat), 0);
-	assert_int_equal(number(pg, fresh, &entries, gone->id, cat), 0);
-	/* Deactivated, and not yet for so long; and whoever is active. */
-	assert_int_equal(number(pg, fresh, &closed, idle->id, NULL), 1);
-	assert_int_equal(number(pg, fresh, &active, fresh->id, NULL), 1);
-	assert_int_equal(number(pg, fresh, &cats, fresh->id, mine), 1);
-	assert_int_equal(number(pg, fresh, &entries, fresh->id, mine), 2);
-}
 
 static const struct ct_stmt waiting = {"t_waiting", CT_GLOBAL, CT_READ, "",
     NULL,
@@ -618,8 +487,6 @@ main(void)
 	    ct_api_test(largest_page_is_served),
 	    ct_api_test(spellings_share_a_count),
 	    ct_api_test(guesses_behind_a_session_count),
-	    ct_api_test(cleanup_goes_by_use),
-	    ct_api_test(cleanup_warns_before_it_deletes),
 	    ct_api_test(login_sees_the_change),
 	    ct_api_test(delete_leaves_no_care_behind),
 	    ct_api_test(reports_at_once_keep_the_limit),

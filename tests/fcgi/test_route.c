@@ -293,7 +293,8 @@ slow_rows_are_those_that_hash(void **state)
 	static const struct {
 		enum ct_rc (*handler)(struct ct_req *r, struct ct_err *err);
 	} hashing[] = {{h_register}, {h_login}, {h_change_password},
-	    {h_deactivate}, {h_delete_account}};
+	    {h_deactivate}, {h_delete_account}, {h_reactivate},
+	    {h_reset_password}, {h_change_email}};
 	size_t slow = 0;
 
 	(void)state;
@@ -333,7 +334,10 @@ open_rows_are_few(void **state)
 {
 	static const char *const open[] = {"/", "/api", "/health",
 	    "/health/ready", "/health/live", "/api/auth/login",
-	    "/api/auth/register"};
+	    "/api/auth/register", "/api/auth/reactivate",
+	    "/api/auth/verify-email", "/api/auth/forgot-password",
+	    "/api/auth/reset-password", "/api/auth/confirm-email",
+	    "/api/auth/undo-email"};
 
 	(void)state;
 	for (size_t i = 0; i < ct_routes_n; i++) {

@@ -12,6 +12,8 @@ import sys
 import time
 import urllib.parse
 
+import redis as redis_py
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "fault"))
 from lib import PASSWORD, Client, Tally, say, wait_for  # noqa: E402
@@ -32,11 +34,10 @@ def one(text):
     return sql(text)[0][0]
 
 
-def redis(*words):
-    """What redis-cli prints, as bytes."""
-    path = os.environ["REDIS_URL"].split("://", 1)[1].split("?")[0]
-    return subprocess.run(["redis-cli", "-s", path, "--raw", *words],
-                          timeout=60, stdout=subprocess.PIPE).stdout
+def redis():
+    """A connection to the stack's Redis; answers are bytes."""
+    url = urllib.parse.urlsplit(os.environ["REDIS_URL"])
+    return redis_py.Redis(unix_socket_path=url.path)
 
 
 def client():

@@ -146,7 +146,9 @@ build_all() {
     done < <(programs "$r")
   done
   if [ ${#targets[@]} -gt 0 ]; then
-    env -u ASAN make -k -j"$(nproc)" "${targets[@]}" >"$out/build-tests.log" 2>&1
+    # A program of an older build must not pass for one that does not compile.
+    env -u ASAN make -k -j"$(nproc)" "${targets[@]}" >"$out/build-tests.log" 2>&1 ||
+      report build-tests 0 1 0 "$out/build-tests.log"
   fi
   if has_ring fcgi || has_ring job || has_ring api || has_ring interop || has_ring golden ||
     has_ring fault || has_ring lint; then

@@ -63,6 +63,7 @@ static const struct ct_stmt find = {"api_token_find", CT_GLOBAL, CT_WRITE, "yi",
     " where u.id = t.id and (t.used_at is null"
     " or t.used_at <= now() - make_interval(secs => $2)))"
     " select t.account_id, m.cat_id, t.cat_id is not null, t.scope,"
+    " t.expires_at,"
     " (select string_agg(x.cat_id::text, ' ') from (select o.cat_id"
     " from cat_member o where o.account_id = t.account_id"
     " and (t.cat_id is null or o.cat_id = t.cat_id) limit 64) x)"
@@ -173,6 +174,7 @@ ct_api_token_find(struct ct_pg *pg, struct ct_arena *a,
 	if (ct_res_bool(r, 0, 2))
 		out->only_cat = out->cat;
 	out->scope = scope_of(ct_res_str(r, 0, 3));
-	out->cats = ct_res_str(r, 0, 4);
+	out->ends_at = ct_res_time(r, 0, 4);
+	out->cats = ct_res_str(r, 0, 5);
 	return CT_OK;
 }

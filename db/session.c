@@ -20,6 +20,7 @@ static const struct ct_stmt add = {"session_add", CT_OWNED, CT_WRITE, "uyiittt",
 static const struct ct_stmt find = {"session_find", CT_GLOBAL, CT_READ, "yi",
     NULL,
     "select s.account_id, m.cat_id, a.role = 'admin', s.seen_at,"
+    " s.expires_at,"
     " (select string_agg(x.cat_id::text, ' ') from (select o.cat_id"
     " from cat_member o where o.account_id = a.id limit 64) x)"
     " from account_session s join account a on a.id = s.account_id"
@@ -107,7 +108,8 @@ ct_session_find(struct ct_pg *pg, struct ct_arena *a,
 		out->cat = ct_res_uuid(r, 0, 1);
 	out->is_admin = ct_res_bool(r, 0, 2);
 	out->seen_at = ct_res_time(r, 0, 3);
-	out->cats = ct_res_str(r, 0, 4);
+	out->ends_at = ct_res_time(r, 0, 4);
+	out->cats = ct_res_str(r, 0, 5);
 	return CT_OK;
 }
 

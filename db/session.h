@@ -19,6 +19,7 @@ struct ct_session {
 	bool is_admin;
 	struct ct_str cats; /* ids with a blank between, at most 64 */
 	int64_t seen_at;    /* us */
+	int64_t ends_at;    /* us, CT_NULL_I64: never */
 };
 extern const struct ct_stmt *const ct_session_stmts[];
 

@@ -226,20 +226,25 @@ ct_gate_cached(
 
 /* ------------------------------------------------- on a database thread */
 
+/* The copy ends with what it is a copy of. */
 static void
-remember_session(struct ct_req *r, struct ct_str cats)
+remember_session(struct ct_req *r, const struct ct_session *s)
 {
 	char account[CT_UUID_TEXT], cat[CT_UUID_TEXT];
+	int64_t left_s = SESSION_CACHE_S;
 
-	if (r->epoch.n == 0)
+	if (s->ends_at != CT_NULL_I64 &&
+	    s->ends_at < ct_now_us() + SESSION_CACHE_S * INT64_C(1000000))
+		left_s = (s->ends_at - ct_now_us()) / 1000000;
+	if (r->epoch.n == 0 || left_s <= 0)
 		return;
 	ct_cache_put_session(r->cache, r->token_hash, r->epoch,
 	    ct_str_of(ct_arena_printf(r->a, "%s %s %c%c%c %.*s",
 		ct_uuid_format(&r->account, account),
 		ct_uuid_format(&r->cat, cat), r->is_admin ? 'a' : 'u',
 		scope_letters[r->scope], ct_uuid_nil(&r->only_cat) ? '-' : 'b',
-		CT_STR_FMT(cats))),
-	    SESSION_CACHE_S);
+		CT_STR_FMT(s->cats))),
+	    left_s);
 }
 
 /* The session or API token from PostgreSQL, where Redis did not know it. */
@@ -265,7 +270,7 @@ find_session(struct ct_req *r, struct ct_err *err)
 	r->scope = s.scope;
 	r->is_admin = s.is_admin;
 	r->signed_in = true;
-	remember_session(r, s.cats);
+	remember_session(r, &s);
 	return CT_OK;
 }
 

@@ -56,6 +56,13 @@ ct_end_sessions(struct ct_req *r, const struct ct_uuid *account,
 	struct ct_str *ended;
 	int n;
 
+	/* API tokens stay valid rows, but end with the account. */
+	if (!except) {
+		if (ct_session_digests(r->pg, r->a, account, &ended, &n, err) !=
+		    CT_OK)
+			return err->rc;
+		ct_drop_sessions(r, ended, n);
+	}
 	if (ct_session_end_all(r->pg, r->a, account, except, &ended, &n, err) !=
 	    CT_OK)
 		return err->rc;

@@ -80,6 +80,22 @@ sign_in(struct ct_req *r, const struct ct_uuid *account, struct ct_str proven,
 	return CT_OK;
 }
 
+/* The default cat is not the one that the API token may see. */
+static void
+hide_cat(struct ct_account *u)
+{
+	struct ct_account none;
+
+	ct_account_defaults(&none);
+	memset(&u->cat_id, 0, sizeof(u->cat_id));
+	u->cat_name = none.cat_name;
+	u->cat_breed = none.cat_breed;
+	u->cat_age = none.cat_age;
+	u->weight_g = none.weight_g;
+	u->target_ul = none.target_ul;
+	u->timezone = none.timezone;
+}
+
 /* {"message": text, "user": {…}} */
 static enum ct_rc
 answer_user(struct ct_req *r, int status, const char *text,
@@ -90,6 +106,8 @@ answer_user(struct ct_req *r, int status, const char *text,
 
 	if (ct_account_get(r->pg, r->a, id, &u, err) != CT_OK)
 		return err->rc;
+	if (!ct_uuid_nil(&r->only_cat) && !ct_uuid_eq(&r->only_cat, &u.cat_id))
+		hide_cat(&u);
 	w = ct_resp_json(r, status);
 	ct_jw_obj(w);
 	if (text) {

@@ -1,0 +1,146 @@
+/*
+ * One sample request for every route, for the walk of test_tenants.c. A route
+ * that has no row here fails it.
+ *
+ * In bodies and queries ' stands for ", and $cat for the cat of the household
+ * that the walk is about; $mark is a text that only its members may ever see.
+ */
+#ifndef CT_TESTS_API_ROUTE_SAMPLES_H
+#define CT_TESTS_API_ROUTE_SAMPLES_H
+
+#include <stdbool.h>
+
+enum role { NOBODY, VIEWER, HELPER, CAREGIVER, OWNER };
+
+enum thing { NONE, CAT, FEEDING, MEDICATION, REPORT, SESSION, TOKEN, THINGS };
+
+/* How the owner gets one; id: where the answer names it. */
+static const struct {
+	const char *method, *path, *body, *id;
+	bool of_cat; /* the members of its cat may see it */
+	bool own;    /* nobody but the account that made it */
+} things[THINGS] = {
+    [CAT] = {NULL, NULL, NULL, NULL, true, false},
+    [FEEDING] = {"POST", "/api/feeding",
+	"{'amount_ml':5,'notes':'$mark','cat_id':'$cat'}", "data.id", true,
+	false},
+    [MEDICATION] = {"POST", "/api/medication_log",
+	"{'medication_name':'$mark','dosage':'1','amount_ml':1,"
+	"'cat_id':'$cat'}",
+	"data.id", true, false},
+    [REPORT] = {"POST", "/api/report/feeding",
+	"{'format':'csv','cat_id':'$cat'}", "report_id", true, true},
+    [SESSION] = {"GET", "/api/auth/session", NULL, "sessions.0.id", false,
+	true},
+    [TOKEN] = {"POST", "/api/auth/token", "{'name':'n','scope':'read'}",
+	"data.id", false, true},
+};
+
+/*
+ * A request that is right where the id and the cat are the caller's own.
+ * anyone: must be open; the walk refuses any other open route.
+ * role: the least on the cat; NOBODY: it is about no cat.
+ * ok: the status for whoever may; 0: any 2xx. What would end the account or
+ * the session is sent a body that the handler refuses.
+ */
+struct sample {
+	const char *method, *pattern;
+	enum thing thing; /* its {id} */
+	const char *body;
+	bool anyone;
+	enum role role;
+	int ok;
+	const char *query;
+	enum thing sub;	 /* its {sub} */
+	bool is_deleted; /* the thing is deleted first */
+};
+
+#define IN_CAT "cat_id=$cat"
+#define MED    "{'medication_name':'M','dosage':'1','amount_ml':1,'cat_id':'$cat'}"
+#define MEAL   "{'amount_ml':1,'cat_id':'$cat'}"
+
+/* Method, pattern, then what it has besides. */
+#define ROUTE(m, path, ...)                                                    \
+	{                                                                      \
+		.method = #m, .pattern = path, __VA_ARGS__                     \
+	}
+#define A "/api/auth"
+#define F "/api/feeding"
+#define M "/api/medication_log"
+#define T "/api/tracker"
+#define R "/api/report"
+
+static const struct sample samples[] = {
+    ROUTE(GET, "/", .anyone = true),
+    ROUTE(GET, "/api", .anyone = true),
+    ROUTE(GET, "/health", .anyone = true),
+    ROUTE(GET, "/health/live", .anyone = true),
+    ROUTE(GET, "/health/ready", .anyone = true),
+    ROUTE(GET, "/metrics", .anyone = true),
+
+    ROUTE(POST, A "/register", .anyone = true, .body = "{}", .ok = 400),
+    ROUTE(POST, A "/login", .anyone = true, .body = "{}", .ok = 400),
+    ROUTE(POST, A "/logout", .ok = 200),
+    ROUTE(GET, A "/me", .ok = 200),
+    ROUTE(PUT, A "/profile", .body = "{'first_name':'B'}"),
+    ROUTE(POST, A "/change-password", .body = "{}", .ok = 400),
+    ROUTE(POST, A "/deactivate", .body = "{}", .ok = 400),
+    ROUTE(POST, A "/delete", .body = "{}", .ok = 400),
+    ROUTE(POST, A "/cleanup-inactive", .ok = 200),
+    ROUTE(POST, A "/reactivate", .anyone = true, .body = "{}", .ok = 400),
+    ROUTE(POST, A "/verify-email", .anyone = true, .body = "{}", .ok = 400),
+    ROUTE(POST, A "/resend-verification"),
+    ROUTE(POST, A "/forgot-password", .anyone = true, .body = "{}", .ok = 400),
+    ROUTE(POST, A "/reset-password", .anyone = true, .body = "{}", .ok = 400),
+    ROUTE(POST, A "/change-email", .body = "{}", .ok = 400),
+    ROUTE(POST, A "/confirm-email", .anyone = true, .body = "{}", .ok = 400),
+    ROUTE(POST, A "/undo-email", .anyone = true, .body = "{}", .ok = 400),
+    ROUTE(GET, A "/preferences", .ok = 200),
+    ROUTE(PUT, A "/preferences", .body = "{'theme':'dark'}", .ok = 200),
+    ROUTE(POST, A "/consent", .body = "{'version':1}", .ok = 200),
+    ROUTE(GET, A "/token", .ok = 200),
+    ROUTE(POST, A "/token", .body = "{'name':'n','scope':'read'}", .ok = 201),
+    ROUTE(DELETE, A "/token/{id}", .thing = TOKEN),
+
+    ROUTE(POST, F, .body = MEAL, .role = HELPER),
+    ROUTE(GET, F, .query = IN_CAT, .role = VIEWER),
+    ROUTE(GET, F "/{id}", .thing = FEEDING, .role = VIEWER),
+    ROUTE(PATCH, F "/{id}", .thing = FEEDING, .body = "{'amount_ml':1}",
+	.role = CAREGIVER),
+    ROUTE(DELETE, F "/{id}", .thing = FEEDING, .role = CAREGIVER),
+    ROUTE(POST, F "/{id}/restore", .thing = FEEDING, .is_deleted = true,
+	.role = CAREGIVER),
+    ROUTE(POST, M, .body = MED, .role = HELPER),
+    ROUTE(GET, M, .query = IN_CAT, .role = VIEWER),
+    ROUTE(GET, M "/{id}", .thing = MEDICATION, .role = VIEWER),
+    ROUTE(PATCH, M "/{id}", .thing = MEDICATION, .body = "{'dosage':'2'}",
+	.role = CAREGIVER),
+    ROUTE(DELETE, M "/{id}", .thing = MEDICATION, .role = CAREGIVER),
+    ROUTE(POST, M "/{id}/restore", .thing = MEDICATION, .is_deleted = true,
+	.role = CAREGIVER),
+
+    ROUTE(GET, T "/today", .query = IN_CAT, .role = VIEWER),
+    ROUTE(POST, T "/today", .body = "{'daily_target_ml':200,'cat_id':'$cat'}",
+	.role = CAREGIVER),
+    ROUTE(POST, T "/reset", .body = "{'cat_id':'$cat'}", .role = CAREGIVER),
+    ROUTE(GET, T "/history", .query = IN_CAT, .role = VIEWER),
+    ROUTE(GET, T "/stats", .query = IN_CAT, .role = VIEWER),
+    ROUTE(POST, T "/add-feeding", .body = MEAL, .role = HELPER),
+    ROUTE(DELETE, T "/cleanup-old", .ok = 200),
+
+    ROUTE(POST, R "/{word}", .body = "{'format':'csv','cat_id':'$cat'}",
+	.role = VIEWER),
+    ROUTE(GET, R "/active", .ok = 200),
+    ROUTE(GET, R "/status/{id}", .thing = REPORT, .role = VIEWER),
+    ROUTE(GET, R "/download/{id}", .thing = REPORT, .role = VIEWER),
+    ROUTE(DELETE, R "/cleanup/{id}", .thing = REPORT, .role = VIEWER),
+};
+
+#undef ROUTE
+#undef A
+#undef F
+#undef M
+#undef T
+#undef R
+
+#endif

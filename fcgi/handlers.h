@@ -12,7 +12,7 @@
 
 extern const struct ct_fields ct_login_in, ct_password_change_in,
     ct_password_confirm_in, ct_list_query, ct_entry_version_in, ct_days_query,
-    ct_cat_query, ct_target_in, ct_report_in;
+    ct_cat_query, ct_target_in, ct_reset_in, ct_report_in;
 
 CT_HANDLER(h_root);
 CT_HANDLER(h_index);

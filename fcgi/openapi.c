@@ -63,7 +63,8 @@ static bool
 has_version(const struct ct_route *t)
 {
 	return strchr(t->pattern, '{') && t->method != CT_GET &&
-	       (t->kind || names(t->body, "version"));
+	       (t->kind || names(t->body, "version") ||
+		   strstr(t->pattern, "/restore"));
 }
 
 static bool
@@ -190,7 +191,7 @@ add_success(struct ct_jw *w, const struct ct_route *t, struct ct_str *rest)
 	char status[4] = {0};
 	struct ct_str s = ct_str_split(rest, ' ');
 	bool kept = t->method == CT_GET && !(t->flags & CT_R_LOOP) &&
-		    s.p[0] == '2' && rest->p && !memchr(rest->p, '/', rest->n);
+		    ct_str_is(s, "200");
 
 	if (!is_status(s))
 		ct_bug("out of %s: no status", t->pattern);

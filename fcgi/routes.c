@@ -77,7 +77,8 @@ const struct ct_route ct_routes[] = {
 	"how far a report is", .out = "200 Report"),
     ROUTE(GET, R "/download/{id}", READ, READ, h_report_download,
 	"the file, as often as wanted until it expires",
-	.out = "200 text/csv application/json 409"),
+	.out = "200 text/csv application/json 206 text/csv application/json "
+	       "409 412 416"),
     ROUTE(DELETE, R "/cleanup/{id}", LOG, LOG, h_report_cleanup,
 	"forget a report and its file", .out = "200 Message"),
     ROUTE(POST, R "/{word}", READ, REPORT, h_report_add,

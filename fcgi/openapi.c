@@ -111,25 +111,40 @@ applies(const struct ct_route *t, int status)
 
 /* ------------------------------------------------------------ answers */
 
-/* Without an `out` an entry kind's route answers what all of them do. */
+/* What follows the last {…} of the pattern, NULL: it has none. */
+static const char *
+behind_id(const char *pattern)
+{
+	const char *at = strrchr(pattern, '}');
+
+	return at ? at + 1 : NULL;
+}
+
+/*
+ * Without an `out` an entry kind's route answers what all of them do; what adds
+ * one, perhaps more than that: a shape named Added.
+ */
 static const char *
 out_of(const struct ct_route *t, char text[NAME_MAX_N])
 {
+	const char *behind = behind_id(t->pattern);
+	const char *status = "200", *what = "Done";
 	char name[64];
 
 	if (t->out)
 		return t->out;
-	if (!t->kind)
+	if (!t->kind || (t->method == CT_GET && behind && *behind))
 		return "2XX any";
 	ct_oa_kind_name(t->kind, name);
-	if (t->method == CT_GET)
-		snprintf(text, NAME_MAX_N,
-		    strchr(t->pattern, '{') ? "200 %s" : "200 %sPage", name);
-	else
-		snprintf(text, NAME_MAX_N, "%d %sDone",
-		    t->method == CT_POST && !strchr(t->pattern, '{') ? 201
-								     : 200,
-		    name);
+	if (t->method == CT_GET) {
+		what = behind ? "" : "Page";
+	} else if (t->method == CT_POST && !behind) {
+		status = "201";
+		snprintf(text, NAME_MAX_N, "%sAdded", name);
+		if (ct_oa_has_shape(ct_str_of(text)))
+			what = "Added";
+	}
+	snprintf(text, NAME_MAX_N, "%s %s%s", status, name, what);
 	return text;
 }
 

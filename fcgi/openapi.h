@@ -49,6 +49,8 @@ void ct_oa_body_example(
 /* "[Feeding]", "Page|[Feeding]": a schema, and a value that it takes. */
 void ct_oa_type(struct ct_jw *w, struct ct_str type);
 void ct_oa_type_example(struct ct_jw *w, struct ct_str type);
+/* Whether the table has it. */
+bool ct_oa_has_shape(struct ct_str name);
 /* Schema objects by name: all shapes, then those of entry kinds. */
 void ct_oa_components(struct ct_jw *w);
 /* "Feeding" for the noun "feeding", "TubeCheck" for "tube_check". */

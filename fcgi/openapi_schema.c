@@ -362,19 +362,68 @@ ct_oa_kind_name(const struct ct_entry_kind *k, char out[64])
 	return (struct ct_str){out, n};
 }
 
-/* The shape of an entry kind that has no row in the table. */
-static const struct ct_entry_kind *
-find_kind(struct ct_str name)
+/*
+ * What every entry kind has without a row in the table: the entry with who
+ * logged it (ct_entry_write), a page of a list, and the answer to a change.
+ */
+static const struct {
+	const char *suffix, *members; /* %s: the kind's name */
+	bool fields;
+} kind_shapes[] = {
+    {"", "by:By", true},
+    {"Page", "logs:[%s] pagination:Pagination", false},
+    {"Done", "message:string data:%s warnings?:[Warning]", false},
+};
+
+/* One of those, on a; false: the table has another of that name. */
+static bool
+shape_of_kind(struct ct_arena *a, const struct ct_entry_kind *k, size_t i,
+    struct ct_shape *out)
 {
 	char text[64];
+	struct ct_str name = ct_oa_kind_name(k, text);
+	struct ct_str parts = ct_str_of(kind_shapes[i].members);
+	struct ct_buf b;
 
-	for (size_t i = 0; i < ct_routes_n; i++) {
-		const struct ct_entry_kind *k = ct_routes[i].kind;
-
-		if (k && ct_str_eq(ct_oa_kind_name(k, text), name))
-			return k;
+	ct_buf_init(&b, a, 128);
+	ct_buf_addstr(&b, ct_str_split(&parts, '%'));
+	if (parts.p) {
+		ct_buf_addstr(&b, name);
+		ct_buf_adds(&b, parts.p + 1);
 	}
-	return NULL;
+	*out = (struct ct_shape){
+	    .name = ct_arena_printf(a, "%s%s", text, kind_shapes[i].suffix),
+	    .fields = kind_shapes[i].fields ? k->fields : NULL,
+	    .members = ct_str_cstr(a, ct_buf_str(&b)),
+	};
+	return !find_shape(ct_str_of(out->name));
+}
+
+/* A shape by name, of the table or of a kind. */
+static bool
+get_shape(struct ct_arena *a, struct ct_str name, struct ct_shape *out)
+{
+	const struct ct_shape *s = find_shape(name);
+
+	if (s) {
+		*out = *s;
+		return true;
+	}
+	for (size_t i = 0; i < ct_routes_n; i++) {
+		for (size_t j = 0;
+		     ct_routes[i].kind && j < ct_countof(kind_shapes); j++) {
+			if (shape_of_kind(a, ct_routes[i].kind, j, out) &&
+			    ct_str_is(name, out->name))
+				return true;
+		}
+	}
+	return false;
+}
+
+bool
+ct_oa_has_shape(struct ct_str name)
+{
+	return find_shape(name) != NULL;
 }
 
 /* The last type of "A|B" stands behind the bar; false: there is none. */
@@ -389,8 +438,9 @@ add_ref(struct ct_jw *w, struct ct_str name)
 {
 	char text[128] = "#/components/schemas/";
 	size_t at = strlen(text);
+	struct ct_shape s;
 
-	if (!find_shape(name) && !find_kind(name))
+	if (at + name.n >= sizeof(text) || !get_shape(w->b->a, name, &s))
 		ct_bug("no shape %.*s", CT_STR_FMT(name));
 	memcpy(text + at, name.p, name.n);
 	text[at + name.n] = '\0';
@@ -432,20 +482,6 @@ ct_oa_type(struct ct_jw *w, struct ct_str type)
 		add_ref(w, type);
 	}
 	ct_jw_end(w);
-}
-
-/* Entries carry who logged them behind their fields (ct_entry_write). */
-static struct ct_shape
-shape_of(struct ct_str name)
-{
-	const struct ct_shape *s = find_shape(name);
-	const struct ct_entry_kind *k = s ? NULL : find_kind(name);
-
-	if (s)
-		return *s;
-	if (!k)
-		ct_bug("no shape %.*s", CT_STR_FMT(name));
-	return (struct ct_shape){.fields = k->fields, .members = "by:By"};
 }
 
 /* NOLINTNEXTLINE(misc-no-recursion): shapes do not contain themselves */
@@ -490,7 +526,8 @@ ct_oa_type_example(struct ct_jw *w, struct ct_str type)
 	} else if (d) {
 		ct_jw_raw(w, ct_str_of(d->example));
 	} else {
-		s = shape_of(type);
+		if (!get_shape(w->b->a, type, &s))
+			ct_bug("no shape %.*s", CT_STR_FMT(type));
 		shape_example(w, &s);
 	}
 }
@@ -539,24 +576,19 @@ add_shape(struct ct_jw *w, struct ct_str name, const struct ct_shape *s)
 void
 ct_oa_components(struct ct_jw *w)
 {
-	char text[64];
+	struct ct_shape s;
 
 	for (size_t i = 0; i < ct_shapes_n; i++)
 		add_shape(w, ct_str_of(ct_shapes[i].name), &ct_shapes[i]);
 	for (size_t i = 0; i < ct_routes_n; i++) {
 		const struct ct_entry_kind *k = ct_routes[i].kind;
-		struct ct_shape s;
-		struct ct_str name;
-		bool seen = false;
+		bool seen = !k;
 
 		for (size_t j = 0; j < i; j++)
 			seen |= ct_routes[j].kind == k;
-		if (!k || seen)
-			continue;
-		name = ct_oa_kind_name(k, text);
-		if (find_shape(name))
-			continue;
-		s = shape_of(name);
-		add_shape(w, name, &s);
+		for (size_t j = 0; !seen && j < ct_countof(kind_shapes); j++) {
+			if (shape_of_kind(w->b->a, k, j, &s))
+				add_shape(w, ct_str_of(s.name), &s);
+		}
 	}
 }

@@ -5,8 +5,6 @@
  */
 #include "db/account.h"
 #include "db/api_token.h"
-#include "db/feeding.h"
-#include "db/medication.h"
 #include "fcgi/openapi.h"
 
 #define PAGE                                                                   \
@@ -30,9 +28,6 @@ const struct ct_shape ct_shapes[] = {
     {"Message", NULL, "message:string", NULL},
     {"By", NULL, "id:uuid? name:string=Ann", "who logged it"},
     {"Pagination", NULL, PAGE, "per_page is at most 100"},
-    {"Feeding", &ct_feeding_fields, "by:By", "a meal"},
-    {"FeedingPage", NULL, "logs:[Feeding] pagination:Pagination", NULL},
-    {"FeedingDone", NULL, "message:string data:Feeding", NULL},
     {"FeedingAdded", NULL,
 	"message:string previous_remaining?:decimal data:Feeding "
 	"tracker:Tracker warnings:[Warning]",
@@ -42,9 +37,6 @@ const struct ct_shape ct_shapes[] = {
 	"minutes_ago?:int "
 	"amount_ml?:decimal time_given?:time",
 	"never blocks; by and what follows: the meal close to this one"},
-    {"Medication", &ct_medication_fields, "by:By", "a dose"},
-    {"MedicationPage", NULL, "logs:[Medication] pagination:Pagination", NULL},
-    {"MedicationDone", NULL, "message:string data:Medication", NULL},
     {"LastFeeding", NULL, "time_given:time amount_ml:decimal by:string?=Ann",
 	NULL},
     {"Tracker", NULL, DAY, "a care day of a cat"},

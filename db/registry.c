@@ -1,6 +1,7 @@
 /* Every statement of every noun: a new noun adds one row here. */
 #include "db/account.h"
 #include "db/account_token.h"
+#include "db/admin.h"
 #include "db/api_token.h"
 #include "db/feeding.h"
 #include "db/idempotency.h"
@@ -13,6 +14,7 @@
 
 const struct ct_stmt *const *const ct_stmt_tables[] = {
     ct_account_stmts,
+    ct_admin_stmts,
     ct_account_token_stmts,
     ct_session_stmts,
     ct_api_token_stmts,

@@ -18,6 +18,7 @@
 #define M "/api/medication_log"
 #define T "/api/tracker"
 #define R "/api/report"
+#define X "/api/admin"
 
 const struct ct_route ct_routes[] = {
     ROUTE(GET, T "/today", READ, READ, h_today,
@@ -114,6 +115,24 @@ const struct ct_route ct_routes[] = {
 	.body = &ct_password_confirm_in, .out = "200 Message"),
     ROUTE(POST, A "/cleanup-inactive", ADMIN, LOG, h_cleanup_inactive,
 	"deactivate after 60 days, delete after 120", .out = "200 CleanupDone"),
+
+    ROUTE(GET, X "/account", ADMIN, READ, h_admin_account_list,
+	"accounts by their metadata, newest first",
+	.query = &ct_admin_account_query, .out = "200 AdminAccounts"),
+    ROUTE(GET, X "/account/{id}", ADMIN, READ, h_admin_account_get,
+	"one account's metadata", .out = "200 AdminAccount"),
+    ROUTE(POST, X "/account/{id}/disable", ADMIN, LOG, h_admin_account_disable,
+	"close an account and end its sessions", .out = "200 AdminDone 409"),
+    ROUTE(POST, X "/account/{id}/enable", ADMIN, LOG, h_admin_account_enable,
+	"open an account that an admin closed", .out = "200 AdminDone 409"),
+    ROUTE(DELETE, X "/account/{id}/session", ADMIN, LOG, h_admin_session_end,
+	"end all sessions of an account", .out = "200 AdminDone"),
+    ROUTE(POST, X "/cleanup-inactive", ADMIN, LOG, h_admin_cleanup,
+	"as /api/auth/cleanup-inactive, and noted in the audit trail",
+	.out = "200 CleanupDone"),
+    ROUTE(GET, X "/audit", ADMIN, READ, h_admin_audit,
+	"what was done to accounts, newest first",
+	.query = &ct_admin_audit_query, .out = "200 AdminEvents"),
 
     ROUTE(GET, "/", OPEN, NONE, h_root, "name and version", .flags = CT_R_LOOP,
 	.out = "200 Root"),

@@ -4,6 +4,7 @@
  * tests/api/test_openapi.py holds them against real answers.
  */
 #include "db/account.h"
+#include "db/admin.h"
 #include "db/api_token.h"
 #include "fcgi/openapi.h"
 
@@ -66,6 +67,13 @@ const struct ct_shape ct_shapes[] = {
 	"token: its text, shown this once"},
     {"CleanupResult", NULL, "deactivated:int deleted:int", NULL},
     {"CleanupDone", NULL, "message:string result:CleanupResult", NULL},
+    {"AdminAccount", &ct_admin_account_fields, NULL,
+	"an account, without anything about cats"},
+    {"AdminAccounts", NULL, "accounts:[AdminAccount] pagination:Pagination",
+	NULL},
+    {"AdminDone", NULL, "message:string data:AdminAccount", NULL},
+    {"AdminEvent", &ct_admin_event_fields, NULL, "who did what to an account"},
+    {"AdminEvents", NULL, "events:[AdminEvent] pagination:Pagination", NULL},
     {"Root", NULL, "message:string version:string=v1 status:string=running",
 	NULL},
     {"Alive", NULL, "status:string=alive", NULL},

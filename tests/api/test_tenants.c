@@ -13,7 +13,16 @@
 
 #include "tests/support/app.h"
 
-enum thing { NONE, FEEDING, MEDICATION, REPORT, SESSION, TOKEN, THINGS };
+enum thing {
+	NONE,
+	FEEDING,
+	MEDICATION,
+	REPORT,
+	SESSION,
+	TOKEN,
+	ACCOUNT,
+	THINGS
+};
 
 /* A body that would be right if the id were the caller's own. */
 struct sample {
@@ -50,6 +59,13 @@ static const struct sample samples[] = {
     {"GET", "/api/auth/session", NONE, NULL, false},
     {"DELETE", "/api/auth/session", NONE, NULL, false},
     {"DELETE", "/api/auth/session/{id}", SESSION, NULL, false},
+    {"GET", "/api/admin/account", NONE, NULL, false},
+    {"GET", "/api/admin/account/{id}", ACCOUNT, NULL, false},
+    {"POST", "/api/admin/account/{id}/disable", ACCOUNT, NULL, false},
+    {"POST", "/api/admin/account/{id}/enable", ACCOUNT, NULL, false},
+    {"DELETE", "/api/admin/account/{id}/session", ACCOUNT, NULL, false},
+    {"POST", "/api/admin/cleanup-inactive", NONE, NULL, false},
+    {"GET", "/api/admin/audit", NONE, NULL, false},
     {"POST", "/api/feeding", NONE, "{'amount_ml':1}", false},
     {"GET", "/api/feeding", NONE, NULL, false},
     {"GET", "/api/feeding/{id}", FEEDING, NULL, false},
@@ -157,6 +173,12 @@ is_open(const struct route *r)
 	return strcmp(r->auth, "open") == 0 || strcmp(r->auth, "local") == 0;
 }
 
+static bool
+is_admin(const struct route *r)
+{
+	return strcmp(r->auth, "admin") == 0;
+}
+
 static void
 every_route_has_a_sample(void **state)
 {
@@ -196,6 +218,25 @@ anonymous_gets_401(void **state)
 		walked++;
 	}
 	assert_true(walked >= 20);
+}
+
+/* Whoever is no administrator is told so, whatever they ask about. */
+static void
+admin_routes_refuse_others(void **state)
+{
+	struct ct_who *who = *state;
+	unsigned walked = 0;
+
+	for (unsigned i = 0; i < routes_n; i++) {
+		const struct sample *s = sample_of(&routes[i]);
+
+		if (!s || !is_admin(&routes[i]))
+			continue;
+		ct_want_error(try(who, s, who->id), 403, "admin", NULL);
+		walked++;
+	}
+	assert_true(walked >= 9);
+	ct_want(ct_get(who, "/api/auth/me"), 200);
 }
 
 /* One of each thing of the account. */
@@ -250,7 +291,7 @@ other_accounts_get_404(void **state)
 		const struct sample *s = sample_of(&routes[i]);
 		const struct ct_answer *theirs, *nothing;
 
-		if (!s || s->thing == NONE)
+		if (!s || s->thing == NONE || is_admin(&routes[i]))
 			continue;
 		theirs = ct_want_error(
 		    try(b, s, t.id[s->thing]), 404, "not_found", NULL);
@@ -369,6 +410,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_route_has_a_sample),
 	    ct_api_test(anonymous_gets_401),
+	    ct_api_test(admin_routes_refuse_others),
 	    ct_api_test(other_accounts_get_404),
 	    ct_api_test(deleted_things_stay_private),
 	    ct_api_test(other_cats_take_nothing),

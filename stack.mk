@@ -23,8 +23,9 @@ soak: all $(BUILD)/bench-load ## 1,000,000 requests (REQUESTS): nothing grows
 	@python3 tests/fault/soak.py --requests $(or $(REQUESTS),1000000)
 fmt: ## clang-format all C
 	@clang-format -i $(ALL_C)
-samples: $(BUILD)/catetubectl ## write what is generated and committed
-	$< config sample >systemd/catetube.env.sample
+samples: all ## write what is generated and committed
+	$(BUILD)/catetubectl config sample >systemd/catetube.env.sample
+	$(BUILD)/catetube-fcgi --openapi >docs/openapi.yaml
 
 # Fuzzers: tests/fuzz/fuzz_X.c against the base floors, with clang.
 FBUILD ?= build-fuzz

@@ -2,6 +2,7 @@
 #include "db/account.h"
 #include "db/account_life.h"
 #include "db/account_token.h"
+#include "db/admin.h"
 #include "db/api_token.h"
 #include "db/erasure.h"
 #include "db/feeding.h"
@@ -18,6 +19,7 @@ const struct ct_stmt *const *const ct_stmt_tables[] = {
     ct_account_stmts,
     ct_account_life_stmts,
     ct_erasure_stmts,
+    ct_admin_stmts,
     ct_account_token_stmts,
     ct_preference_stmts,
     ct_session_stmts,

@@ -7,9 +7,7 @@
 #include "db/tracker.h"
 #include "fcgi/resp.h"
 
-#define PER_PAGE_MAX 100
-#define PAGE_MAX     1000000
-#define EARLIEST_US  (INT64_C(946684800) * 1000000) /* 2000-01-01 */
+#define EARLIEST_US (INT64_C(946684800) * 1000000) /* 2000-01-01 */
 
 struct list_query {
 	struct ct_uuid cat;
@@ -74,8 +72,8 @@ ct_entry_prepare(struct ct_req *r, struct ct_entry *e, struct ct_err *err)
 
 /* ------------------------------------------------------------ list */
 
-static int64_t
-clamp(int64_t v, int64_t min, int64_t max)
+int64_t
+ct_clamp(int64_t v, int64_t min, int64_t max)
 {
 	return v < min ? min : v > max ? max : v;
 }
@@ -127,21 +125,21 @@ number(struct ct_jw *w, const char *key, int64_t v)
 	ct_jw_i64(w, v);
 }
 
-static void
-write_pagination(int64_t page, int64_t per_page, int64_t total, struct ct_jw *w)
+void
+ct_pagination_write(const struct ct_pagination *p, struct ct_jw *w)
 {
-	int64_t pages = (total + per_page - 1) / per_page;
+	int64_t pages = (p->total + p->per_page - 1) / p->per_page;
 
 	ct_jw_key(w, "pagination");
 	ct_jw_obj(w);
-	number(w, "page", page);
+	number(w, "page", p->page);
 	number(w, "pages", pages);
-	number(w, "per_page", per_page);
-	number(w, "total", total);
+	number(w, "per_page", p->per_page);
+	number(w, "total", p->total);
 	ct_jw_key(w, "has_next");
-	ct_jw_bool(w, page < pages);
+	ct_jw_bool(w, p->page < pages);
 	ct_jw_key(w, "has_prev");
-	ct_jw_bool(w, page > 1);
+	ct_jw_bool(w, p->page > 1);
 	ct_jw_end(w);
 }
 
@@ -159,8 +157,9 @@ ct_entry_list_h(struct ct_req *r, const struct ct_entry_kind *k, bool bare,
 	if (read_list(r, &q, &f, err) != CT_OK)
 		return err->rc;
 	bare = bare && q.page == CT_NULL_I64;
-	page = bare ? 1 : clamp(q.page, 1, PAGE_MAX);
-	per_page = bare ? PER_PAGE_MAX : clamp(q.per_page, 1, PER_PAGE_MAX);
+	page = bare ? 1 : ct_clamp(q.page, 1, CT_PAGE_MAX);
+	per_page =
+	    bare ? CT_PER_PAGE_MAX : ct_clamp(q.per_page, 1, CT_PER_PAGE_MAX);
 	f.limit = per_page;
 	f.offset = (page - 1) * per_page;
 	if (ct_entry_list(r->pg, r->a, k, &r->account, &f, &rows, &n, &total,
@@ -178,7 +177,10 @@ ct_entry_list_h(struct ct_req *r, const struct ct_entry_kind *k, bool bare,
 	ct_jw_obj(w);
 	ct_jw_key(w, "logs");
 	write_rows(k, rows, n, w);
-	write_pagination(page, per_page, total, w);
+	ct_pagination_write(
+	    &(struct ct_pagination){
+		.page = page, .per_page = per_page, .total = total},
+	    w);
 	ct_jw_end(w);
 	return CT_OK;
 }

@@ -36,4 +36,14 @@ enum ct_rc ct_req_may_see(const struct ct_req *r, const struct ct_uuid *cat,
 enum ct_rc ct_req_cat(const struct ct_req *r, struct ct_uuid *cat,
     struct ct_err *err) CT_MUSTCHECK;
 
+#define CT_PER_PAGE_MAX 100
+#define CT_PAGE_MAX	1000000
+/* v, but not below min nor above max. */
+int64_t ct_clamp(int64_t v, int64_t min, int64_t max);
+/* "pagination": {page, pages, per_page, total, has_next, has_prev} */
+struct ct_pagination {
+	int64_t page, per_page, total;
+};
+void ct_pagination_write(const struct ct_pagination *p, struct ct_jw *w);
+
 #endif

@@ -38,6 +38,15 @@ static const struct ct_field target_rows[] = {
 };
 const struct ct_fields ct_target_in =
     CT_FIELDS("target", struct target_in, target_rows);
+static const struct ct_field reset_rows[] = {
+    {"cat_id", CT_T_UUID, offsetof(struct target_in, cat), 0, 0, 0, NULL, NULL,
+	NULL, "the cat; left out: the default cat"},
+    {"daily_target_ml", CT_T_VOLUME, offsetof(struct target_in, target_ul), 0,
+	1, TARGET_MAX_UL, NULL, NULL, "mL",
+	"target from today on; left out: as it is"},
+};
+const struct ct_fields ct_reset_in =
+    CT_FIELDS("reset", struct target_in, reset_rows);
 
 static enum ct_rc
 read_days(struct ct_req *r, struct day_query *q, struct ct_err *err)
@@ -88,12 +97,11 @@ answer(struct ct_req *r, const struct ct_uuid *cat, const char *text,
 }
 
 static enum ct_rc
-read_target(struct ct_req *r, enum ct_bind_mode mode, struct target_in *in,
-    struct ct_err *err)
+read_target(struct ct_req *r, struct target_in *in, struct ct_err *err)
 {
 	uint64_t seen;
 
-	if (ct_req_bind(r, mode, in, &seen, err) != CT_OK ||
+	if (ct_req_bind(r, CT_BIND_CREATE, in, &seen, err) != CT_OK ||
 	    ct_req_cat(r, &in->cat, err) != CT_OK)
 		return err->rc;
 	ct_req_bump(r, &in->cat);
@@ -104,7 +112,7 @@ CT_HANDLER(h_set_target)
 {
 	struct target_in in = {0};
 
-	if (read_target(r, CT_BIND_CREATE, &in, err) != CT_OK ||
+	if (read_target(r, &in, err) != CT_OK ||
 	    ct_tracker_set_target(
 		r->pg, r->a, &r->account, &in.cat, in.target_ul, err) != CT_OK)
 		return err->rc;
@@ -116,7 +124,7 @@ CT_HANDLER(h_reset)
 	struct target_in in = {.target_ul = CT_NULL_I64};
 	int64_t n;
 
-	if (read_target(r, CT_BIND_PATCH, &in, err) != CT_OK ||
+	if (read_target(r, &in, err) != CT_OK ||
 	    ct_tracker_reset(r->pg, r->a, &r->account, &in.cat, in.target_ul,
 		&n, err) != CT_OK)
 		return err->rc;

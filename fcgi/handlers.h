@@ -14,7 +14,8 @@ extern const struct ct_fields ct_login_in, ct_password_change_in,
     ct_password_confirm_in, ct_list_query, ct_entry_version_in, ct_days_query,
     ct_cat_query, ct_target_in, ct_report_in, ct_mail_token_in,
     ct_password_forgot_in, ct_password_reset_in, ct_email_change_in,
-    ct_account_delete_in, ct_consent_in;
+    ct_account_delete_in, ct_consent_in, ct_reset_in, ct_admin_account_query,
+    ct_admin_audit_query;
 
 CT_HANDLER(h_root);
 CT_HANDLER(h_index);
@@ -75,5 +76,13 @@ CT_HANDLER(h_report_status);
 CT_HANDLER(h_report_download);
 CT_HANDLER(h_report_cleanup);
 CT_HANDLER(h_report_active);
+
+CT_HANDLER(h_admin_account_list);
+CT_HANDLER(h_admin_account_get);
+CT_HANDLER(h_admin_account_disable);
+CT_HANDLER(h_admin_account_enable);
+CT_HANDLER(h_admin_session_end);
+CT_HANDLER(h_admin_cleanup);
+CT_HANDLER(h_admin_audit);
 
 #endif

@@ -13,6 +13,7 @@
 #include "db/account_token.h"
 #include "db/migrate.h"
 #include "fcgi/loop.h"
+#include "fcgi/openapi.h"
 #include "fcgi/route.h"
 #include "gen/version.h"
 
@@ -20,10 +21,12 @@ static void
 usage(FILE *out)
 {
 	fprintf(out,
-	    "usage: catetube-fcgi [-n] [-R] [-h] [--config FILE]\n\n"
+	    "usage: catetube-fcgi [-n] [-R] [--openapi] [-h] [--config "
+	    "FILE]\n\n"
 	    "  -n             check the configuration, the database and every\n"
 	    "                 statement, then exit\n"
 	    "  -R             print the routes and exit\n"
+	    "  --openapi      print the API document (YAML) and exit\n"
 	    "  --config FILE  KEY=VALUE lines; the environment wins\n"
 	    "  -h, --help     this, and every option\n\n");
 	ct_conf_help(out);
@@ -210,12 +213,24 @@ start(const char *file, bool check_only)
 	return serve(&app, &conf);
 }
 
+static int
+print_openapi(void)
+{
+	struct ct_arena *a = ct_arena_create(64 << 20);
+	struct ct_str text = ct_openapi(a);
+	bool ok = fwrite(text.p, 1, text.n, stdout) == text.n;
+
+	ct_arena_destroy(a);
+	return ok && fflush(stdout) == 0 ? 0 : 1;
+}
+
 int
 main(int argc, char **argv)
 {
 	static const struct option longs[] = {
 	    {"config", required_argument, NULL, 'c'},
-	    {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+	    {"help", no_argument, NULL, 'h'},
+	    {"openapi", no_argument, NULL, 'o'}, {NULL, 0, NULL, 0}};
 	const char *file = NULL;
 	bool check_only = false;
 	int c;
@@ -228,6 +243,8 @@ main(int argc, char **argv)
 		case 'R':
 			ct_routes_print();
 			return 0;
+		case 'o':
+			return print_openapi();
 		case 'c':
 			file = optarg;
 			break;

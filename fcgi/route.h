@@ -43,6 +43,10 @@ struct ct_route {
 	const struct ct_fields *body;	  /* JSON body, NULL: it takes none */
 	const struct ct_entry_kind *kind; /* of the handlers in h_entry.c */
 	const char *summary;
+	/* Its answers in openapi.yaml: "201 FeedingAdded", status and shape or
+	 * media type (fcgi/shapes.c), then statuses that the row does not
+	 * imply. NULL: those that every entry kind has. */
+	const char *out;
 };
 
 extern const struct ct_route ct_routes[];

@@ -3,7 +3,8 @@
  * that has no row here fails it.
  *
  * In bodies and queries ' stands for ", and $cat for the cat of the household
- * that the walk is about; $mark is a text that only its members may ever see.
+ * that the walk is about; $mark is a text that only its members may ever see,
+ * $fresh one that never was.
  */
 #ifndef CT_TESTS_API_ROUTE_SAMPLES_H
 #define CT_TESTS_API_ROUTE_SAMPLES_H
@@ -12,7 +13,17 @@
 
 enum role { NOBODY, VIEWER, HELPER, CAREGIVER, OWNER };
 
-enum thing { NONE, CAT, FEEDING, MEDICATION, REPORT, SESSION, TOKEN, THINGS };
+enum thing {
+	NONE,
+	CAT,
+	FEEDING,
+	MEDICATION,
+	REPORT,
+	SESSION,
+	TOKEN,
+	ACCOUNT,
+	THINGS
+};
 
 /* How the owner gets one; id: where the answer names it. */
 static const struct {
@@ -34,6 +45,10 @@ static const struct {
 	true},
     [TOKEN] = {"POST", "/api/auth/token", "{'name':'n','scope':'read'}",
 	"data.id", false, true},
+    [ACCOUNT] = {"POST", "/api/auth/register",
+	"{'email':'$fresh@example.test','password':'" CT_T_PASSWORD
+	"','first_name':'F'}",
+	"user.id", false, false},
 };
 
 /*
@@ -134,6 +149,14 @@ static const struct sample samples[] = {
     ROUTE(GET, R "/status/{id}", .thing = REPORT, .role = VIEWER),
     ROUTE(GET, R "/download/{id}", .thing = REPORT, .role = VIEWER),
     ROUTE(DELETE, R "/cleanup/{id}", .thing = REPORT, .role = VIEWER),
+
+    ROUTE(GET, "/api/admin/account", .ok = 200),
+    ROUTE(GET, "/api/admin/account/{id}", .thing = ACCOUNT),
+    ROUTE(POST, "/api/admin/account/{id}/disable", .thing = ACCOUNT),
+    ROUTE(POST, "/api/admin/account/{id}/enable", .thing = ACCOUNT),
+    ROUTE(DELETE, "/api/admin/account/{id}/session", .thing = ACCOUNT),
+    ROUTE(POST, "/api/admin/cleanup-inactive", .ok = 200),
+    ROUTE(GET, "/api/admin/audit", .ok = 200),
 };
 
 #undef ROUTE

@@ -132,10 +132,12 @@ every_route_has_a_sample(void **state)
 
 /* ------------------------------------------------------------ one request */
 
-/* The text with the cat and the mark in their places. */
+/* The text with the cat, the mark and what never was in their places. */
 static char *
 put_in(struct walk *w, const char *text, const char *cat)
 {
+	struct ct_uuid fresh = ct_uuid_new();
+	char id[CT_UUID_TEXT];
 	struct ct_buf b;
 
 	ct_buf_init(&b, w->scratch, 256);
@@ -146,6 +148,9 @@ put_in(struct walk *w, const char *text, const char *cat)
 		} else if (strncmp(p, "$mark", 5) == 0) {
 			ct_buf_adds(&b, w->mark);
 			p += 4;
+		} else if (strncmp(p, "$fresh", 6) == 0) {
+			ct_buf_adds(&b, ct_uuid_format(&fresh, id));
+			p += 5;
 		} else {
 			ct_buf_addc(&b, *p);
 		}

@@ -1,7 +1,7 @@
 #!/bin/bash
 # What a table in the code offers is named in the documents: each option in
 # the README, each metric, task and route in the README or docs/. The sample
-# environment is what catetubectl prints.
+# environment and the API document are what the programs print.
 . "$(dirname "$0")/lib.sh"
 
 documents=(README.md)
@@ -33,11 +33,17 @@ gcc -E -P -I. fcgi/routes.c | tr '\n' ' ' |
   sed -E 's/^[^"]*"//; s/" *"//g; s/" *$//' | sort -u | tables |
   absent "${documents[@]}" | verdict "docs: routes"
 
-ctl=${BUILD:-build}/catetubectl
-{
-  if [ -x "$ctl" ]; then
-    diff <("$ctl" config sample) systemd/catetube.env.sample 2>&1
+# printed FILE PROGRAM...: what the program prints is the committed file.
+printed() {
+  if [ -x "$2" ]; then
+    diff <("${@:2}") "$1" 2>&1 | head -40
   else
-    echo "$ctl is not built"
+    echo "$2 is not built"
   fi
-} | verdict "docs: sample environment (make samples)"
+}
+
+bin=${BUILD:-build}
+printed systemd/catetube.env.sample "$bin/catetubectl" config sample |
+  verdict "docs: sample environment (make samples)"
+printed docs/openapi.yaml "$bin/catetube-fcgi" --openapi |
+  verdict "docs: API document (make samples)"

@@ -1,0 +1,89 @@
+/*
+ * What answers hold, for the API document: a shape that more than one place
+ * names, or that hand-written code writes. Routes name them in their `out`.
+ * tests/api/test_openapi.py holds them against real answers.
+ */
+#include "db/account.h"
+#include "db/admin.h"
+#include "db/api_token.h"
+#include "db/preference.h"
+#include "fcgi/openapi.h"
+
+#define PAGE                                                                   \
+	"page:int pages:int per_page:int total:int has_next:bool "             \
+	"has_prev:bool"
+#define DAY                                                                    \
+	"id:uuid target_date:day care_day:day day_start:string=00:00 "         \
+	"day_hours:decimal daily_target_ml:decimal total_fed_ml:decimal "      \
+	"remaining_ml:decimal over_ml:decimal progress_percentage:decimal "    \
+	"feeding_count:int is_completed:bool is_overdue:bool "                 \
+	"last_feeding:LastFeeding? next_due:any last_updated:time "            \
+	"created_at:time"
+
+const struct ct_shape ct_shapes[] = {
+    {"Error", NULL,
+	"error:string code:string=not_found fields?:map current?:any "
+	"warnings?:any "
+	"request_id:string",
+	"error: a sentence for a person; code: a stable word; fields: what is "
+	"wrong with each field; current: the entry as it is now"},
+    {"Message", NULL, "message:string", NULL},
+    {"By", NULL, "id:uuid? name:string=Ann", "who logged it"},
+    {"Pagination", NULL, PAGE, "per_page is at most 100"},
+    {"FeedingAdded", NULL,
+	"message:string previous_remaining?:decimal data:Feeding "
+	"tracker:Tracker warnings:[Warning]",
+	"the entry, the day with it, and what to know about it"},
+    {"Warning", NULL,
+	"code:string=double_feed message:string by?:string=Ann "
+	"minutes_ago?:int "
+	"amount_ml?:decimal time_given?:time",
+	"never blocks; by and what follows: the meal close to this one"},
+    {"LastFeeding", NULL, "time_given:time amount_ml:decimal by:string?=Ann",
+	NULL},
+    {"Tracker", NULL, DAY, "a care day of a cat"},
+    {"TrackerDone", NULL,
+	"message:string deleted_feedings?:int tracker:Tracker", NULL},
+    {"History", NULL, "trackers:[Tracker] total_count:int", "newest first"},
+    {"Stats", NULL,
+	"days:int total_days:int completed_days:int completion_rate:decimal "
+	"average_daily_intake:decimal average_feedings_per_day:decimal",
+	"total_days: those on which something was logged"},
+    {"CleanupOld", NULL, "message:string deleted_count:int", NULL},
+    {"Report", NULL,
+	"report_id:uuid type:string=feeding format:string=csv "
+	"status:string=completed progress:int "
+	"rows_done:int ready_for_download:bool error?:string created_at:time "
+	"expires_at:time?",
+	"status: processing, completed or error"},
+    {"ReportStarted", NULL,
+	"report_id:uuid status:string=processing message:string", NULL},
+    {"Reports", NULL, "active_reports:[Report]", NULL},
+    {"User", &ct_account_fields, NULL, "the account and its default cat"},
+    {"Me", NULL, "user:User", NULL},
+    {"UserDone", NULL, "message:string user:User", NULL},
+    {"Token", &ct_api_token_fields, NULL, "an API token without its text"},
+    {"Tokens", NULL, "tokens:[Token]", "newest first"},
+    {"TokenMade", NULL, "message:string token:string data:Token",
+	"token: its text, shown this once"},
+    {"CleanupResult", NULL, "warned?:int deactivated:int deleted:int", NULL},
+    {"CleanupDone", NULL, "message:string result:CleanupResult", NULL},
+    {"Preferences", &ct_preference_fields, NULL, NULL},
+    {"AdminAccount", &ct_admin_account_fields, NULL,
+	"an account, without anything about cats"},
+    {"AdminAccounts", NULL, "accounts:[AdminAccount] pagination:Pagination",
+	NULL},
+    {"AdminDone", NULL, "message:string data:AdminAccount", NULL},
+    {"AdminEvent", &ct_admin_event_fields, NULL, "who did what to an account"},
+    {"AdminEvents", NULL, "events:[AdminEvent] pagination:Pagination", NULL},
+    {"Root", NULL, "message:string version:string=v1 status:string=running",
+	NULL},
+    {"Alive", NULL, "status:string=alive", NULL},
+    {"Checks", NULL,
+	"database:string=ok cache:string=ok queue:string=ok storage:string=ok "
+	"external:string=none",
+	"ok, down or none"},
+    {"Health", NULL, "status:string=healthy timestamp:time checks:Checks",
+	"status: healthy, degraded or unhealthy"},
+};
+const size_t ct_shapes_n = ct_countof(ct_shapes);

@@ -30,31 +30,37 @@ static const struct ct_field confirm_rows[] = {
 const struct ct_fields ct_password_confirm_in =
     CT_FIELDS("password", struct password_in, confirm_rows);
 
-/*
- * Bind the body and prove the password that it shows. Wrong ones count like
- * failed log-ins: a stolen session must not be a place to guess.
- */
-static enum ct_rc
-prove(struct ct_req *r, struct password_in *in, struct ct_account *u,
-    const char *wrong, struct ct_err *err)
+enum ct_rc
+ct_prove_password(struct ct_req *r, struct ct_str password,
+    struct ct_account *u, const char *wrong, struct ct_err *err)
 {
 	struct ct_login l;
-	uint64_t seen;
 
-	memset(in, 0, sizeof(*in));
-	if (ct_req_bind(r, CT_BIND_CREATE, in, &seen, err) != CT_OK ||
-	    ct_account_get(r->pg, r->a, &r->account, u, err) != CT_OK ||
+	if (ct_account_get(r->pg, r->a, &r->account, u, err) != CT_OK ||
 	    ct_login_begin(r->pg, r->a, u->email, &l, err) != CT_OK)
 		return err->rc;
 	if (l.wait_s > 0)
 		return ct_login_wait(r, &l, err);
 	if (ct_password_verify(
-		in->current, ct_str_cstr(r->a, l.hash.p ? l.hash : CT_STR(""))))
+		password, ct_str_cstr(r->a, l.hash.p ? l.hash : CT_STR(""))))
 		return CT_OK;
 	if (ct_login_failed(
 		r->pg, r->a, u->email, r->app->conf->login_free, err) != CT_OK)
 		return err->rc;
 	return ct_fail(err, CT_UNAUTH, "password", "%s", wrong);
+}
+
+/* Bind the body and prove the password that it shows. */
+static enum ct_rc
+prove(struct ct_req *r, struct password_in *in, struct ct_account *u,
+    const char *wrong, struct ct_err *err)
+{
+	uint64_t seen;
+
+	memset(in, 0, sizeof(*in));
+	if (ct_req_bind(r, CT_BIND_CREATE, in, &seen, err) != CT_OK)
+		return err->rc;
+	return ct_prove_password(r, in->current, u, wrong, err);
 }
 
 static enum ct_rc

@@ -12,7 +12,8 @@
 
 extern const struct ct_fields ct_login_in, ct_password_change_in,
     ct_password_confirm_in, ct_list_query, ct_entry_version_in, ct_days_query,
-    ct_cat_query, ct_target_in, ct_report_in;
+    ct_cat_query, ct_target_in, ct_report_in, ct_totp_begin_in,
+    ct_totp_confirm_in, ct_totp_disable_in;
 
 CT_HANDLER(h_root);
 CT_HANDLER(h_index);
@@ -29,6 +30,15 @@ CT_HANDLER(h_change_password);
 CT_HANDLER(h_deactivate);
 CT_HANDLER(h_delete_account);
 CT_HANDLER(h_cleanup_inactive);
+
+CT_HANDLER(h_session_list);
+CT_HANDLER(h_session_end);
+CT_HANDLER(h_session_end_others);
+
+CT_HANDLER(h_totp_get);
+CT_HANDLER(h_totp_begin);
+CT_HANDLER(h_totp_confirm);
+CT_HANDLER(h_totp_disable);
 
 CT_HANDLER(h_api_token_list);
 CT_HANDLER(h_api_token_add);

@@ -44,6 +44,10 @@ static const struct sample samples[] = {
     {"POST", "/api/auth/deactivate", NONE, PW, false},
     {"POST", "/api/auth/delete", NONE, PW, false},
     {"POST", "/api/auth/cleanup-inactive", NONE, NULL, false},
+    {"GET", "/api/auth/totp", NONE, NULL, false},
+    {"POST", "/api/auth/totp", NONE, PW, false},
+    {"POST", "/api/auth/totp/confirm", NONE, "{'code':'000000'}", false},
+    {"POST", "/api/auth/totp/disable", NONE, PW, false},
     {"GET", "/api/auth/token", NONE, NULL, false},
     {"POST", "/api/auth/token", NONE, "{'name':'n','scope':'read'}", false},
     {"DELETE", "/api/auth/token/{id}", TOKEN, NULL, false},
@@ -219,7 +223,8 @@ make_things(struct ct_who *who, struct things *t)
 	    ct_want(
 		ct_call(who, "POST", "/api/report/feeding", "%s", REP), 202),
 	    "report_id");
-	t->id[SESSION] = t->id[FEEDING];
+	t->id[SESSION] = ct_text(
+	    ct_want(ct_get(who, "/api/auth/session"), 200), "sessions.0.id");
 	t->id[TOKEN] = ct_text(ct_want(ct_call(who, "POST", "/api/auth/token",
 					   "{'name':'n','scope':'read'}"),
 				   201),

@@ -30,8 +30,9 @@ enum ct_rc ct_prove_password(struct ct_req *r, struct ct_str password,
 struct ct_second {
 	struct ct_str code, recovery;
 };
-#define CT_SECOND_MAX 80 /* characters, with what people type between groups   \
-			  */
+#define CT_SECOND_MAX                                                          \
+	80 /* characters, with what people type between groups                 \
+	    */
 /* Its rows for the table of such a body; m: the struct ct_second in it. */
 #define CT_SECOND_ROWS(type, m)                                                \
 	{"code", CT_T_TEXT, offsetof(type, m.code), 0, 1, CT_SECOND_MAX, NULL, \

@@ -14,6 +14,7 @@
 #include "db/migrate.h"
 #include "fcgi/loop.h"
 #include "fcgi/route.h"
+#include "fcgi/turn.h"
 #include "gen/version.h"
 
 static void
@@ -137,8 +138,10 @@ check_database(const struct ct_conf *conf, struct ct_err *err)
 static int
 child_main(void *arg, unsigned slot, int ready_fd)
 {
-	(void)slot;
-	return ct_loop_run(arg, ready_fd);
+	struct ct_app *app = arg;
+
+	app->slot = slot;
+	return ct_loop_run(app, ready_fd);
 }
 
 static int
@@ -163,6 +166,7 @@ serve(struct ct_app *app, const struct ct_conf *conf)
 	};
 	struct ct_err err;
 
+	app->turns = ct_turns_make(cores > 1 ? (unsigned)cores : 1);
 	if (ct_listen_passed(&app->listen_fd, &err) != CT_OK)
 		return fail("socket", &err);
 	if (app->listen_fd < 0 &&

@@ -474,6 +474,26 @@ switching_off(void **state)
 	    "totp_wrong");
 }
 
+/* The operator's way for who lost phone and codes. */
+static void
+the_operator_switches_it_off(void **state)
+{
+	struct ct_who *who = *state;
+	struct ct_who *two = ct_who_nobody(who->a, NULL);
+	const char *fcgi = ct_t_env("CATETUBE_FCGI", "build/catetube-fcgi");
+	const char *command =
+	    ct_path(who, "'%.*sctl' user totp-off %s >/dev/null 2>&1",
+		(int)(strlen(fcgi) - strlen("-fcgi")), fcgi, who->email);
+
+	/* Nothing is on yet: told, and nothing done. */
+	assert_int_not_equal(system(command), 0);
+	switched_on(who);
+	want_refused(login(two, who->email, ""), "totp_required");
+	assert_int_equal(system(command), 0);
+	ct_want(login(two, who->email, ""), 200);
+	want_state(who, false, 0);
+}
+
 /* Sealed: neither readable in the database, nor of use to another row. */
 static void
 the_secret_is_sealed(void **state)
@@ -521,6 +541,7 @@ main(void)
 	    ct_api_test(wrong_codes_are_throttled),
 	    ct_api_test(the_password_comes_first),
 	    ct_api_test(switching_off),
+	    ct_api_test(the_operator_switches_it_off),
 	    ct_api_test(the_secret_is_sealed),
 	};
 

@@ -14,7 +14,7 @@
 #include <liboath/oath.h>
 
 #include "common/clock.h"
-#include "db/pg.h"
+#include "db/totp.h"
 #include "tests/support/app.h"
 
 #define PATH "/api/auth/totp"
@@ -351,6 +351,36 @@ of_many_at_once_one_wins(void **state)
 	want_state(who, true, 9);
 }
 
+/* What decides a race: the database takes a step once, and none before it. */
+static void
+a_step_is_taken_once(void **state)
+{
+	static const struct {
+		int64_t step;
+		bool taken;
+	} uses[] = {{100, true}, {100, false}, {99, false}, {101, true}};
+	struct ct_who *who = *state;
+	struct ct_pg *pg = ct_pg_open(getenv("DATABASE_URL"), "totp", 10000);
+	struct ct_err err = {0};
+	struct ct_uuid id;
+	struct phone p;
+	bool taken;
+
+	ct_arena_defer(who->a, close_pg, pg);
+	assert_true(ct_uuid_parse(ct_str_of(who->id), &id));
+	begin(who, &p); /* not confirmed: nothing to take */
+	assert_int_equal(
+	    ct_totp_use(pg, who->a, &id, 100, &taken, &err), CT_OK);
+	assert_false(taken);
+	switched_on(who);
+	for (size_t i = 0; i < ct_countof(uses); i++) {
+		assert_int_equal(
+		    ct_totp_use(pg, who->a, &id, uses[i].step, &taken, &err),
+		    CT_OK);
+		assert_int_equal(taken, uses[i].taken);
+	}
+}
+
 static void
 codes_of_another_account_are_wrong(void **state)
 {
@@ -536,6 +566,7 @@ main(void)
 	    ct_api_test(login_asks_for_a_code),
 	    ct_api_test(a_code_counts_once),
 	    ct_api_test(of_many_at_once_one_wins),
+	    ct_api_test(a_step_is_taken_once),
 	    ct_api_test(codes_of_another_account_are_wrong),
 	    ct_api_test(a_recovery_code_counts_once),
 	    ct_api_test(wrong_codes_are_throttled),

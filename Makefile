@@ -23,7 +23,8 @@ HARD := -O2 -g -D_FORTIFY_SOURCE=3 -fstack-protector-strong \
 SAN := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
   -fno-sanitize-recover=undefined
 LDHARD := -pie -Wl,-z,relro,-z,now
-LIBS := -lfcgi -lpq -lhiredis -lcjson -lsodium -lcurl -lsystemd -lpthread -lm
+LIBS := -lfcgi -lpq -lhiredis -lcjson -lsodium -lcrypto -lpasswdqc -loath \
+  -lqrencode -lcurl -lsystemd -lpthread -lm
 INC := -I. -I$(BUILD) -isystem /usr/include/postgresql
 
 ifeq ($(ASAN),1)
@@ -46,7 +47,8 @@ LUA := $(sort $(wildcard common/lua/*.lua))
 SQL := $(sort $(wildcard db/migrations/*.sql))
 
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
-COMMON_OBJ := $(call obj,$(COMMON_SRC)) $(BUILD)/gen/scripts.o
+COMMON_OBJ := $(call obj,$(COMMON_SRC)) $(BUILD)/gen/scripts.o \
+  $(BUILD)/gen/passwords.o
 DB_OBJ := $(call obj,$(DB_SRC)) $(BUILD)/gen/migrations.o
 BASE_OBJ := $(COMMON_OBJ) $(call obj,$(CARE_SRC)) $(DB_OBJ)
 
@@ -73,6 +75,9 @@ $(BUILD)/gen/%.o: $(BUILD)/gen/%.c
 $(BUILD)/gen/scripts.c: $(LUA) scripts/embed.sh
 	@mkdir -p $(@D)
 	$(Q)scripts/embed.sh lua $(LUA) >$@
+$(BUILD)/gen/passwords.c: common/passwords.txt scripts/embed.sh
+	@mkdir -p $(@D)
+	$(Q)scripts/embed.sh words $< >$@
 $(BUILD)/gen/migrations.c: $(SQL) scripts/embed.sh
 	@mkdir -p $(@D)
 	$(Q)scripts/embed.sh sql $(SQL) >$@

@@ -35,7 +35,8 @@ FUZZ_CFLAGS = -std=c11 -D_GNU_SOURCE -I. -I$(FBUILD) \
   -isystem /usr/include/postgresql -pthread -O1 -g -fno-omit-frame-pointer \
   -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 FUZZ_BASE = $(patsubst %.c,$(FBUILD)/%.o,$(COMMON_SRC) $(CARE_SRC) $(DB_SRC)) \
-  $(FBUILD)/gen/scripts.o $(FBUILD)/gen/migrations.o
+  $(FBUILD)/gen/scripts.o $(FBUILD)/gen/passwords.o \
+  $(FBUILD)/gen/migrations.o
 fuzz_dirs = $(wildcard tests/fuzz/corpus/$* tests/fuzz/regression/$*)
 
 $(FBUILD)/gen/%.c: $(BUILD)/gen/%.c

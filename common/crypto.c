@@ -1,13 +1,18 @@
 /*
- * The door to libsodium: argon2id, BLAKE2b, the random source, base64.
+ * The door to libsodium: argon2id, BLAKE2b, sealing, the random source, base64.
  */
 #include <sodium.h>
 #include <string.h>
 
 #include "common/crypto.h"
+#include "common/werkzeug.h"
 
 _Static_assert(CT_PASSWORD_HASH == crypto_pwhash_STRBYTES, "password hash");
 _Static_assert(CT_DIGEST == crypto_generichash_BYTES, "digest");
+_Static_assert(CT_KEY == crypto_secretbox_KEYBYTES, "key");
+_Static_assert(
+    CT_SEAL_MORE == crypto_secretbox_NONCEBYTES + crypto_secretbox_MACBYTES,
+    "seal");
 
 #define TOKEN_BYTES 32
 #define URLSAFE	    sodium_base64_VARIANT_URLSAFE_NO_PADDING
@@ -77,8 +82,10 @@ is_argon2id(const char *hash)
 bool
 ct_password_verify(struct ct_str password, const char *hash)
 {
-	return is_argon2id(hash) && crypto_pwhash_str_verify(hash,
-					text_of(password), password.n) == 0;
+	if (!is_argon2id(hash))
+		return ct_werkzeug_verify(password, hash);
+	return crypto_pwhash_str_verify(hash, text_of(password), password.n) ==
+	       0;
 }
 
 bool
@@ -86,6 +93,53 @@ ct_password_stale(const char *hash, unsigned mem_kib, unsigned passes)
 {
 	return !is_argon2id(hash) || crypto_pwhash_str_needs_rehash(hash,
 					 passes, (size_t)mem_kib * 1024) != 0;
+}
+
+void
+ct_derive_key(struct ct_str secret, struct ct_str purpose, uint8_t out[CT_KEY])
+{
+	uint8_t key[CT_DIGEST];
+
+	ct_digest(secret.p, secret.n, key);
+	if (crypto_generichash(out, CT_KEY, (const uint8_t *)purpose.p,
+		purpose.n, key, sizeof(key)) != 0)
+		ct_bug("BLAKE2b refused a purpose of %zu bytes", purpose.n);
+	sodium_memzero(key, sizeof(key));
+}
+
+struct ct_str
+ct_seal(struct ct_arena *a, const uint8_t key[CT_KEY], struct ct_str plain)
+{
+	size_t n = CT_SEAL_MORE + plain.n;
+	uint8_t *out = ct_arena_raw(a, n);
+
+	randombytes_buf(out, crypto_secretbox_NONCEBYTES);
+	crypto_secretbox_easy(out + crypto_secretbox_NONCEBYTES,
+	    (const uint8_t *)text_of(plain), plain.n, out, key);
+	return (struct ct_str){(char *)out, n};
+}
+
+enum ct_rc
+ct_unseal(struct ct_arena *a, const uint8_t key[CT_KEY], struct ct_str sealed,
+    struct ct_str *out)
+{
+	const uint8_t *p = (const uint8_t *)sealed.p;
+	uint8_t *plain;
+
+	if (sealed.n < CT_SEAL_MORE)
+		return CT_MALFORMED;
+	plain = ct_arena_raw(a, sealed.n - CT_SEAL_MORE + 1);
+	if (crypto_secretbox_open_easy(plain, p + crypto_secretbox_NONCEBYTES,
+		sealed.n - crypto_secretbox_NONCEBYTES, p, key) != 0)
+		return CT_MALFORMED;
+	*out = (struct ct_str){(char *)plain, sealed.n - CT_SEAL_MORE};
+	return CT_OK;
+}
+
+void
+ct_wipe(void *p, size_t n)
+{
+	sodium_memzero(p, n);
 }
 
 void

@@ -1,5 +1,5 @@
 /*
- * The door to libsodium: passwords, tokens, digests, base64.
+ * The door to libsodium: passwords, tokens, digests, sealed secrets, base64.
  */
 #ifndef CT_COMMON_CRYPTO_H
 #define CT_COMMON_CRYPTO_H
@@ -9,6 +9,8 @@
 
 #define CT_DIGEST	 32  /* bytes of BLAKE2b-256 */
 #define CT_TOKEN_TEXT	 44  /* 32 random bytes as base64url + NUL */
+#define CT_KEY		 32  /* bytes of a key that seals */
+#define CT_SEAL_MORE	 40  /* bytes that a sealed text is longer */
 #define CT_PASSWORD_HASH 128 /* "$argon2id$…" + NUL, as libsodium's */
 
 /* Once per process, before anything else here; aborts where it fails. */
@@ -22,10 +24,24 @@ void ct_crypto_init(void);
 enum ct_rc ct_password_hash(struct ct_str password, unsigned mem_kib,
     unsigned passes, char out[CT_PASSWORD_HASH],
     struct ct_err *err) CT_MUSTCHECK;
-/* Constant time in the password. A hash of no known form is false. */
+/*
+ * Constant time in the password. argon2id, and werkzeug's of imported accounts
+ * (common/werkzeug.h); a hash of no known form is false.
+ */
 bool ct_password_verify(struct ct_str password, const char *hash);
 /* True where hash was made with another cost or algorithm. */
 bool ct_password_stale(const char *hash, unsigned mem_kib, unsigned passes);
+
+/* A key for one purpose, from the service's secret. */
+void ct_derive_key(
+    struct ct_str secret, struct ct_str purpose, uint8_t out[CT_KEY]);
+/* Encrypted and authenticated, CT_SEAL_MORE bytes longer; on the arena. */
+struct ct_str ct_seal(
+    struct ct_arena *a, const uint8_t key[CT_KEY], struct ct_str plain);
+/* CT_MALFORMED: another key, or not a byte of it may be trusted. */
+enum ct_rc ct_unseal(struct ct_arena *a, const uint8_t key[CT_KEY],
+    struct ct_str sealed, struct ct_str *out) CT_MUSTCHECK;
+void ct_wipe(void *p, size_t n); /* zeros that the compiler leaves in */
 
 /* 256 random bits as text for a client, and the digest that we store. */
 void ct_token_new(char out_text[CT_TOKEN_TEXT], uint8_t out_hash[CT_DIGEST]);

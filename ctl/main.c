@@ -19,7 +19,8 @@ static int ctl_help(struct ctl *c, int argc, char **argv);
 static const struct ctl_command commands[] = {
 	{"migrate", "[--check]", "bring the database to this program's schema",
 	    ctl_migrate, CTL_CONF},
-	{"user", "role EMAIL admin|user", "give or take the admin role",
+	{"user", "role EMAIL admin|user", "give or take the admin role; totp-off "
+	    "EMAIL: log-in asks for no one-time code any more",
 	    ctl_user, CTL_PG},
 	{"demo", "", "make the demo account, its cat and 30 days of entries",
 	    ctl_demo, CTL_PG},

@@ -5,6 +5,7 @@
 #include "common/cache.h"
 #include "ctl/ctl.h"
 #include "db/account.h"
+#include "db/totp.h"
 
 /* A session's copy in Redis holds the role: all copies go at once. */
 static enum ct_rc
@@ -23,16 +24,13 @@ drop_copies(struct ctl *c, struct ct_err *err)
 	return err->rc;
 }
 
-int
-ctl_user(struct ctl *c, int argc, char **argv)
+static int
+set_role(struct ctl *c, char **argv)
 {
 	struct ct_err err;
 	struct ct_uuid id;
 	char text[CT_UUID_TEXT];
 
-	if (argc != 4 || strcmp(argv[1], "role") != 0 ||
-	    (strcmp(argv[3], "admin") != 0 && strcmp(argv[3], "user") != 0))
-		return ctl_usage("user takes: role EMAIL admin|user");
 	ct_err_clear(&err);
 	if (ct_account_set_role(c->pg, c->arena, ct_str_of(argv[2]),
 		ct_str_of(argv[3]), &id, &err) != CT_OK)
@@ -44,4 +42,32 @@ ctl_user(struct ctl *c, int argc, char **argv)
 	printf(
 	    "%s %s is now %s\n", ct_uuid_format(&id, text), argv[2], argv[3]);
 	return 0;
+}
+
+/* For who lost the phone and all recovery codes, once it is sure who asks. */
+static int
+totp_off(struct ctl *c, char **argv)
+{
+	struct ct_err err;
+	struct ct_uuid id;
+	char text[CT_UUID_TEXT];
+
+	ct_err_clear(&err);
+	if (ct_totp_off_by_email(
+		c->pg, c->arena, ct_str_of(argv[2]), &id, &err) != CT_OK)
+		return ctl_fail(&err);
+	printf("%s %s logs in without one-time codes now\n",
+	    ct_uuid_format(&id, text), argv[2]);
+	return 0;
+}
+
+int
+ctl_user(struct ctl *c, int argc, char **argv)
+{
+	if (argc == 4 && strcmp(argv[1], "role") == 0 &&
+	    (strcmp(argv[3], "admin") == 0 || strcmp(argv[3], "user") == 0))
+		return set_role(c, argv);
+	if (argc == 3 && strcmp(argv[1], "totp-off") == 0)
+		return totp_off(c, argv);
+	return ctl_usage("user takes: role EMAIL admin|user, totp-off EMAIL");
 }

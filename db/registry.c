@@ -13,6 +13,7 @@
 #include "db/preference.h"
 #include "db/report.h"
 #include "db/session.h"
+#include "db/totp.h"
 #include "db/tracker.h"
 
 const struct ct_stmt *const *const ct_stmt_tables[] = {
@@ -25,6 +26,7 @@ const struct ct_stmt *const *const ct_stmt_tables[] = {
     ct_session_stmts,
     ct_api_token_stmts,
     ct_mail_stmts,
+    ct_totp_stmts,
     ct_feeding_stmts,
     ct_medication_stmts,
     ct_tracker_stmts,

@@ -43,8 +43,42 @@ static const struct ct_stmt end_all = {"session_end_all", CT_OWNED, CT_WRITE,
     " and ($2::bytea is null or s.token_hash <> $2)"
     " returning s.token_hash"};
 
+#define AT(m) offsetof(struct ct_session_row, m)
+#define RO    CT_F_READONLY
+static const struct ct_field row_fields[] = {
+    {"id", CT_T_UUID, AT(id), RO, 0, 0, NULL, NULL, NULL, "session"},
+    {"created_at", CT_T_TIME, AT(created_at), RO, 0, 0, NULL, NULL, NULL,
+	"when it logged in"},
+    {"seen_at", CT_T_TIME, AT(seen_at), RO, 0, 0, NULL, NULL, NULL,
+	"last request, to five minutes"},
+    {"expires_at", CT_T_TIME, AT(expires_at), RO, 0, 0, NULL, NULL, NULL,
+	"when it ends at the latest"},
+    {"ip", CT_T_TEXT, AT(ip), RO | CT_F_NULLABLE, 0, 0, NULL, NULL, NULL,
+	"network that it logged in from: /24, or /48 of IPv6"},
+    {"user_agent", CT_T_TEXT, AT(agent), RO, 0, 0, NULL, NULL, NULL,
+	"what the browser calls itself"},
+    {"current", CT_T_BOOL, AT(current), RO, 0, 0, NULL, NULL, NULL,
+	"the session that asks"},
+};
+const struct ct_fields ct_session_fields =
+    CT_FIELDS("session", struct ct_session_row, row_fields);
+
+static const struct ct_stmt list = {"session_list", CT_OWNED, CT_READ, "uyi",
+    &ct_session_fields,
+    "select s.id, s.created_at, s.seen_at, s.expires_at,"
+    " network(set_masklen(s.ip, case family(s.ip) when 4 then 24 else 48"
+    " end))::text as ip, s.user_agent, s.token_hash = $2 as current"
+    " from account_session s where s.account_id = $1"
+    " and s.expires_at > now()"
+    " and s.seen_at > now() - make_interval(days => $3::int)"
+    " order by s.seen_at desc, s.id limit 1000"};
+static const struct ct_stmt end_id = {"session_end_id", CT_OWNED, CT_WRITE,
+    "uu", NULL,
+    "delete from account_session s where s.account_id = $1 and s.id = $2"
+    " returning s.token_hash"};
+
 const struct ct_stmt *const ct_session_stmts[] = {
-    &add, &find, &digests, &touch, &end_one, &end_all, NULL};
+    &add, &find, &digests, &touch, &end_one, &end_all, &list, &end_id, NULL};
 
 enum ct_rc
 ct_session_add(struct ct_pg *pg, struct ct_arena *a,
@@ -172,4 +206,45 @@ ct_session_end_all(struct ct_pg *pg, struct ct_arena *a,
 	ct_p_uuid(&p, account);
 	ct_p_bytes(&p, except, except ? CT_DIGEST : 0);
 	return list_digests(pg, a, &end_all, &p, ended, n, err);
+}
+
+enum ct_rc
+ct_session_list(struct ct_pg *pg, struct ct_arena *a,
+    const struct ct_uuid *account, const uint8_t current[CT_DIGEST],
+    int64_t idle_days, struct ct_session_row **rows, int *n, struct ct_err *err)
+{
+	struct ct_params p;
+	const struct ct_res *r;
+
+	ct_params_init(&p, a);
+	ct_p_uuid(&p, account);
+	ct_p_bytes(&p, current, CT_DIGEST);
+	ct_p_i64(&p, idle_days);
+	if (ct_pg_run(pg, &list, &p, a, &r, err) != CT_OK)
+		return err->rc;
+	*n = ct_res_rows(r);
+	*rows = ct_arena_alloc(a, (size_t)*n * sizeof(**rows) + 1);
+	for (int i = 0; i < *n; i++)
+		ct_res_get(r, i, &ct_session_fields, &(*rows)[i]);
+	return CT_OK;
+}
+
+enum ct_rc
+ct_session_end_id(struct ct_pg *pg, struct ct_arena *a,
+    const struct ct_uuid *account, const struct ct_uuid *id,
+    struct ct_str *ended, struct ct_err *err)
+{
+	struct ct_params p;
+	const struct ct_res *r;
+
+	ct_params_init(&p, a);
+	ct_p_uuid(&p, account);
+	ct_p_uuid(&p, id);
+	if (ct_pg_run(pg, &end_id, &p, a, &r, err) != CT_OK)
+		return err->rc;
+	if (ct_res_rows(r) == 0)
+		return ct_fail(
+		    err, CT_NOTFOUND, NULL, "There is no such session.");
+	*ended = ct_res_str(r, 0, 0);
+	return CT_OK;
 }

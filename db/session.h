@@ -21,6 +21,15 @@ struct ct_session {
 	int64_t seen_at;    /* us */
 	int64_t ends_at;    /* us, CT_NULL_I64: never */
 };
+/* What its owner is shown of one. */
+struct ct_session_row {
+	struct ct_uuid id; /* not the token, nor made of it */
+	int64_t created_at, seen_at, expires_at;
+	struct ct_str ip; /* "192.0.2.0/24"; absent: unknown */
+	struct ct_str agent;
+	bool current;
+};
+extern const struct ct_fields ct_session_fields;
 extern const struct ct_stmt *const ct_session_stmts[];
 
 /*
@@ -57,5 +66,14 @@ enum ct_rc ct_session_end(struct ct_pg *pg, struct ct_arena *a,
 enum ct_rc ct_session_end_all(struct ct_pg *pg, struct ct_arena *a,
     const struct ct_uuid *account, const uint8_t *except, struct ct_str **ended,
     int *n, struct ct_err *err) CT_MUSTCHECK;
+/* Those that count, last used first; current: the digest of the asking one. */
+enum ct_rc ct_session_list(struct ct_pg *pg, struct ct_arena *a,
+    const struct ct_uuid *account, const uint8_t current[CT_DIGEST],
+    int64_t idle_days, struct ct_session_row **rows, int *n,
+    struct ct_err *err) CT_MUSTCHECK;
+/* One of the account's; its digest for the cache. CT_NOTFOUND. */
+enum ct_rc ct_session_end_id(struct ct_pg *pg, struct ct_arena *a,
+    const struct ct_uuid *account, const struct ct_uuid *id,
+    struct ct_str *ended, struct ct_err *err) CT_MUSTCHECK;
 
 #endif

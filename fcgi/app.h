@@ -24,6 +24,8 @@ enum ct_class {
 	CT_C_COUNT
 };
 
+struct ct_turn;
+
 struct ct_route_cells {
 	struct ct_cell *by_class[6]; /* [2] 2xx … [5] 5xx; [1]: 304 */
 	struct ct_cell *seconds;
@@ -32,10 +34,12 @@ struct ct_route_cells {
 struct ct_app {
 	const struct ct_conf *conf;
 	int listen_fd;
-	int epoll_fd;  /* listening socket and parked connections */
-	int work[2];   /* pipe to the database threads */
-	int slow[2];   /* pipe to the password thread */
-	int parent_fd; /* readable or closed: the parent speaks */
+	int epoll_fd;	       /* listening socket and parked connections */
+	int work[2];	       /* pipe to the database threads */
+	int slow[2];	       /* pipe to the password thread */
+	int parent_fd;	       /* readable or closed: the parent speaks */
+	struct ct_turn *turns; /* at hashing, of this host; NULL: no bound */
+	unsigned slot;	       /* number of this child: its turn */
 	atomic_int slow_waiting;
 	atomic_int busy; /* requests on database and password threads */
 	atomic_bool draining;

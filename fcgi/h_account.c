@@ -22,6 +22,26 @@ static const struct ct_field confirm_rows[] = {
 const struct ct_fields ct_password_confirm_in =
     CT_FIELDS("password", struct ct_proof_in, confirm_rows);
 
+enum ct_rc
+ct_prove_password(struct ct_req *r, struct ct_str password,
+    struct ct_account *u, const char *wrong, struct ct_err *err)
+{
+	struct ct_login l;
+
+	if (ct_account_get(r->pg, r->a, &r->account, u, err) != CT_OK ||
+	    ct_login_begin(r->pg, r->a, u->email, &l, err) != CT_OK)
+		return err->rc;
+	if (l.wait_s > 0)
+		return ct_login_wait(r, &l, err);
+	if (ct_password_verify(
+		password, ct_str_cstr(r->a, l.hash.p ? l.hash : CT_STR(""))))
+		return CT_OK;
+	if (ct_login_failed(
+		r->pg, r->a, u->email, r->app->conf->login_free, err) != CT_OK)
+		return err->rc;
+	return ct_fail(err, CT_UNAUTH, "password", "%s", wrong);
+}
+
 /*
  * Bind the body and prove the password that it shows. Wrong ones count like
  * failed log-ins: a stolen session must not be a place to guess.
@@ -30,23 +50,12 @@ enum ct_rc
 ct_prove(struct ct_req *r, struct ct_proof_in *in, struct ct_account *u,
     const char *wrong, struct ct_err *err)
 {
-	struct ct_login l;
 	uint64_t seen;
 
 	memset(in, 0, sizeof(*in));
-	if (ct_req_bind(r, CT_BIND_CREATE, in, &seen, err) != CT_OK ||
-	    ct_account_get(r->pg, r->a, &r->account, u, err) != CT_OK ||
-	    ct_login_begin(r->pg, r->a, u->email, &l, err) != CT_OK)
+	if (ct_req_bind(r, CT_BIND_CREATE, in, &seen, err) != CT_OK)
 		return err->rc;
-	if (l.wait_s > 0)
-		return ct_login_wait(r, &l, err);
-	if (ct_password_verify(
-		in->current, ct_str_cstr(r->a, l.hash.p ? l.hash : CT_STR(""))))
-		return CT_OK;
-	if (ct_login_failed(
-		r->pg, r->a, u->email, r->app->conf->login_free, err) != CT_OK)
-		return err->rc;
-	return ct_fail(err, CT_UNAUTH, "password", "%s", wrong);
+	return ct_prove_password(r, in->current, u, wrong, err);
 }
 
 enum ct_rc

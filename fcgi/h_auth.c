@@ -18,6 +18,7 @@ static const struct ct_field login_rows[] = {
 	NULL, NULL, NULL, "its password"},
     {"remember_me", CT_T_BOOL, AT(remember), 0, 0, 0, NULL, NULL, NULL,
 	"false: until the browser closes"},
+    CT_SECOND_ROWS(struct ct_login_in, second),
 };
 const struct ct_fields ct_login_in =
     CT_FIELDS("login", struct ct_login_in, login_rows);
@@ -218,7 +219,8 @@ CT_HANDLER(h_login)
 	    l.hash.p ? ct_str_cstr(r->a, l.hash) : r->app->no_hash);
 	if (!ok || !l.hash.p || !l.is_active)
 		return refuse(r, in.email, err);
-	if (upgrade(r, &l, in.password, err) != CT_OK)
+	if (ct_totp_check(r, &l.id, in.email, &in.second, err) != CT_OK ||
+	    upgrade(r, &l, in.password, err) != CT_OK)
 		return err->rc;
 	if (sign_in(r, &l.id, l.hash, in.remember, err) != CT_OK)
 		/* The password was changed while it was proven. */

@@ -5,9 +5,24 @@
 #include "db/account.h"
 #include "fcgi/req.h"
 
+/* The second factor as a body gives it; both absent: none was given. */
+struct ct_second {
+	struct ct_str code, recovery;
+};
+/* Characters, with what people type between groups. */
+#define CT_SECOND_MAX 80
+/* Its rows for the table of such a body; m: the struct ct_second in it. */
+#define CT_SECOND_ROWS(type, m)                                                \
+	{"code", CT_T_TEXT, offsetof(type, m.code), 0, 1, CT_SECOND_MAX, NULL, \
+	    NULL, NULL, "one-time code, where the account has them"},          \
+	{                                                                      \
+		"recovery_code", CT_T_TEXT, offsetof(type, m.recovery), 0, 1,  \
+		    CT_SECOND_MAX, NULL, NULL, NULL, "or a recovery code"      \
+	}
 /* The body of a log-in. */
 struct ct_login_in {
 	struct ct_str email, password;
+	struct ct_second second;
 	bool remember;
 };
 /* The body of what a mailed token does, and of what asks for one. */
@@ -58,5 +73,27 @@ enum ct_rc ct_tell_account(struct ct_req *r, const struct ct_account *u,
     const char *kind, struct ct_err *err) CT_MUSTCHECK;
 /* Forget ended sessions (digests) in Redis. */
 void ct_drop_sessions(struct ct_req *r, const struct ct_str *ended, int n);
+
+/*
+ * Prove the password of the account that asks, for what needs it again; *u is
+ * the account. A wrong one counts like a failed log-in: a stolen session must
+ * not be a place to guess. CT_UNAUTH with the sentence `wrong`; CT_LIMITED.
+ * Call it outside a transaction: a rollback would forget the failure.
+ */
+enum ct_rc ct_prove_password(struct ct_req *r, struct ct_str password,
+    struct ct_account *u, const char *wrong, struct ct_err *err) CT_MUSTCHECK;
+
+/*
+ * For the way in, which is the log-in alone (a reset and a reactivation end in
+ * one), after the first factor was right and ct_login_begin told no wait.
+ * CT_OK: the account has no one-time codes, or this one was right and is used
+ * up now. CT_UNAUTH: code "totp_required" (none given) or "totp_wrong" (wrong,
+ * or used before); both count as a failed log-in of the address. CT_INVALID:
+ * both were given. Call it outside a transaction: a rollback would forget the
+ * failure, or give the code back.
+ */
+enum ct_rc ct_totp_check(struct ct_req *r, const struct ct_uuid *account,
+    struct ct_str email, const struct ct_second *s,
+    struct ct_err *err) CT_MUSTCHECK;
 
 #endif

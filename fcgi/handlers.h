@@ -15,7 +15,8 @@ extern const struct ct_fields ct_login_in, ct_password_change_in,
     ct_cat_query, ct_target_in, ct_report_in, ct_mail_token_in,
     ct_password_forgot_in, ct_password_reset_in, ct_email_change_in,
     ct_account_delete_in, ct_consent_in, ct_reset_in, ct_admin_account_query,
-    ct_admin_audit_query;
+    ct_admin_audit_query, ct_totp_begin_in, ct_totp_confirm_in,
+    ct_totp_disable_in;
 
 CT_HANDLER(h_root);
 CT_HANDLER(h_index);
@@ -44,6 +45,15 @@ CT_HANDLER(h_undo_email);
 CT_HANDLER(h_preferences);
 CT_HANDLER(h_set_preferences);
 CT_HANDLER(h_consent);
+
+CT_HANDLER(h_session_list);
+CT_HANDLER(h_session_end);
+CT_HANDLER(h_session_end_others);
+
+CT_HANDLER(h_totp_get);
+CT_HANDLER(h_totp_begin);
+CT_HANDLER(h_totp_confirm);
+CT_HANDLER(h_totp_disable);
 
 CT_HANDLER(h_api_token_list);
 CT_HANDLER(h_api_token_add);

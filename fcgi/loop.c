@@ -28,6 +28,8 @@
 
 #define BATCH_MAX     128 /* as options.def has it */
 #define SLOW_MAX      8	  /* password requests that may wait */
+#define SLOW_FRESH    4	  /* places among them for those who rarely ask */
+#define FRESH_TRIES   2	  /* as often in the last minute is rarely */
 #define DRAIN_TICK_MS 50
 #define PARTS_MAX     64 /* connections with half a request */
 
@@ -80,6 +82,24 @@ refuse_busy(struct ct_req *r)
 	finish_here(r);
 }
 
+/*
+ * Places at the password thread. A crowd that guesses keeps all of them taken
+ * that it can get: some are for addresses which have hardly asked this minute,
+ * as somebody who knows the password has. Where nothing is counted, nobody is
+ * told apart.
+ */
+static bool
+take_place(struct ct_app *app, const struct ct_req *r)
+{
+	bool fresh = r->limit == 0 || r->remaining >= r->limit - FRESH_TRIES;
+	int places = fresh ? SLOW_MAX : SLOW_MAX - SLOW_FRESH;
+
+	if (atomic_fetch_add(&app->slow_waiting, 1) < places)
+		return true;
+	atomic_fetch_sub(&app->slow_waiting, 1);
+	return false;
+}
+
 static void
 hand_over(struct front *f, struct ct_req *r)
 {
@@ -87,8 +107,7 @@ hand_over(struct front *f, struct ct_req *r)
 	bool slow = r->route->flags & CT_R_SLOW;
 	struct ct_conn *c = r->conn;
 
-	if (slow && atomic_fetch_add(&app->slow_waiting, 1) >= SLOW_MAX) {
-		atomic_fetch_sub(&app->slow_waiting, 1);
+	if (slow && !take_place(app, r)) {
 		refuse_busy(r);
 		return;
 	}

@@ -15,6 +15,7 @@
 #include "fcgi/loop.h"
 #include "fcgi/openapi.h"
 #include "fcgi/route.h"
+#include "fcgi/turn.h"
 #include "gen/version.h"
 
 static void
@@ -140,8 +141,10 @@ check_database(const struct ct_conf *conf, struct ct_err *err)
 static int
 child_main(void *arg, unsigned slot, int ready_fd)
 {
-	(void)slot;
-	return ct_loop_run(arg, ready_fd);
+	struct ct_app *app = arg;
+
+	app->slot = slot;
+	return ct_loop_run(app, ready_fd);
 }
 
 static int
@@ -166,6 +169,7 @@ serve(struct ct_app *app, const struct ct_conf *conf)
 	};
 	struct ct_err err;
 
+	app->turns = ct_turns_make(cores > 1 ? (unsigned)cores : 1);
 	if (ct_listen_passed(&app->listen_fd, &err) != CT_OK)
 		return fail("socket", &err);
 	if (app->listen_fd < 0 &&

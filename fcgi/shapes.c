@@ -7,6 +7,7 @@
 #include "db/admin.h"
 #include "db/api_token.h"
 #include "db/preference.h"
+#include "db/session.h"
 #include "fcgi/openapi.h"
 
 #define PAGE                                                                   \
@@ -68,6 +69,15 @@ const struct ct_shape ct_shapes[] = {
 	"token: its text, shown this once"},
     {"CleanupResult", NULL, "warned?:int deactivated:int deleted:int", NULL},
     {"CleanupDone", NULL, "message:string result:CleanupResult", NULL},
+    {"Session", &ct_session_fields, NULL, NULL},
+    {"Sessions", NULL, "sessions:[Session]", "last used first"},
+    {"SessionsEnded", NULL, "message:string ended:int", NULL},
+    {"Totp", NULL, "enabled:bool recovery_codes_left:int", NULL},
+    {"TotpBegun", NULL,
+	"message:string secret:string otpauth_uri:string qr_svg:string",
+	"qr_svg: the URI as a picture"},
+    {"TotpDone", NULL, "message:string recovery_codes:any",
+	"ten codes, shown this once"},
     {"Preferences", &ct_preference_fields, NULL, NULL},
     {"AdminAccount", &ct_admin_account_fields, NULL,
 	"an account, without anything about cats"},

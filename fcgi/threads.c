@@ -5,14 +5,20 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "common/log.h"
 #include "fcgi/gate.h"
 #include "fcgi/loop.h"
 #include "fcgi/resp.h"
+#include "fcgi/turn.h"
+
+#define SLOW_NICE 5
 
 struct thread_arg {
 	struct ct_app *app;
@@ -68,6 +74,34 @@ work_on(struct ct_lane *lane, struct ct_conn *c)
 	atomic_fetch_sub(&lane->app->busy, 1);
 }
 
+/*
+ * Hashing takes what nobody else wants: a meal that is logged meanwhile never
+ * waits for it. In Linux both calls mean the calling thread alone.
+ */
+static void
+step_back(void)
+{
+	struct sched_param none = {0};
+
+	if (sched_setscheduler(0, SCHED_BATCH, &none) != 0 ||
+	    setpriority(PRIO_PROCESS, 0, SLOW_NICE) != 0)
+		ct_log(CT_WARN, "loop", "password thread: %s", strerror(errno));
+}
+
+static void
+take_turn(struct ct_app *app)
+{
+	if (app->turns)
+		ct_turn_take(app->turns, app->slot);
+}
+
+static void
+give_turn(struct ct_app *app)
+{
+	if (app->turns)
+		ct_turn_give(app->turns, app->slot);
+}
+
 static void *
 thread_main(void *p)
 {
@@ -76,6 +110,8 @@ thread_main(void *p)
 	struct ct_err err;
 	struct ct_conn *c;
 
+	if (arg->waiting)
+		step_back();
 	lane_init(&lane, arg->app);
 	/* Warm: a failure shows again, and is answered, at the first use. */
 	if (ct_pg_ready(lane.pg, &err) != CT_OK)
@@ -88,9 +124,14 @@ thread_main(void *p)
 				continue;
 			ct_bug("work pipe: %zd", n);
 		}
+		if (!arg->waiting) {
+			work_on(&lane, c);
+			continue;
+		}
+		take_turn(arg->app);
 		work_on(&lane, c);
-		if (arg->waiting)
-			atomic_fetch_sub(arg->waiting, 1);
+		give_turn(arg->app);
+		atomic_fetch_sub(arg->waiting, 1);
 	}
 	return NULL;
 }

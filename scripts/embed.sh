@@ -1,5 +1,5 @@
 #!/bin/bash
-# Write files as C string tables: embed.sh lua|sql FILE... >out.c
+# Write files as C string tables: embed.sh lua|sql|words FILE... >out.c
 set -euo pipefail
 
 kind=$1
@@ -39,8 +39,15 @@ sql)
   echo '};'
   echo "const size_t ct_migrations_n = $#;"
   ;;
+words) # one sorted list, a word a line
+  echo '#include "common/password.h"'
+  echo 'const char *const ct_common_passwords[] = {'
+  sed -E 's/["\\]/\\&/g; s/.*/\t"&",/' "$1"
+  echo '};'
+  echo "const size_t ct_common_passwords_n = $(wc -l <"$1");"
+  ;;
 *)
-  echo "usage: embed.sh lua|sql FILE..." >&2
+  echo "usage: embed.sh lua|sql|words FILE..." >&2
   exit 2
   ;;
 esac

@@ -2,7 +2,8 @@
 ABUILD ?= build-asan
 override ABUILD := $(patsubst $(CURDIR)/%,%,$(abspath $(ABUILD)))
 ASAN_BASE = $(patsubst %.c,$(ABUILD)/%.o,$(COMMON_SRC) $(CARE_SRC) $(DB_SRC)) \
-  $(ABUILD)/gen/scripts.o $(ABUILD)/gen/migrations.o
+  $(ABUILD)/gen/scripts.o $(ABUILD)/gen/passwords.o \
+  $(ABUILD)/gen/migrations.o
 TEST_SUPPORT = $(patsubst %.c,$(ABUILD)/%.o,$(wildcard tests/support/*.c))
 ASAN_FCGI = $(patsubst %.c,$(ABUILD)/%.o,$(filter-out fcgi/main.c,$(FCGI_SRC)))
 ASAN_WORKER = $(patsubst %.c,$(ABUILD)/%.o,$(filter-out worker/main.c, \
@@ -20,6 +21,9 @@ $(ABUILD)/gen/%.o: $(ABUILD)/gen/%.c
 $(ABUILD)/gen/scripts.c: $(LUA) scripts/embed.sh
 	@mkdir -p $(@D)
 	$(Q)scripts/embed.sh lua $(LUA) >$@
+$(ABUILD)/gen/passwords.c: common/passwords.txt scripts/embed.sh
+	@mkdir -p $(@D)
+	$(Q)scripts/embed.sh words $< >$@
 $(ABUILD)/gen/migrations.c: $(SQL) scripts/embed.sh
 	@mkdir -p $(@D)
 	$(Q)scripts/embed.sh sql $(SQL) >$@

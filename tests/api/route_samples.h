@@ -11,6 +11,8 @@
 
 #include <stdbool.h>
 
+#include "tests/support/app.h"
+
 enum role { NOBODY, VIEWER, HELPER, CAREGIVER, OWNER };
 
 enum thing {
@@ -113,6 +115,13 @@ static const struct sample samples[] = {
     ROUTE(GET, A "/preferences", .ok = 200),
     ROUTE(PUT, A "/preferences", .body = "{'theme':'dark'}", .ok = 200),
     ROUTE(POST, A "/consent", .body = "{'version':1}", .ok = 200),
+    ROUTE(GET, A "/session", .ok = 200),
+    ROUTE(DELETE, A "/session/{id}", .thing = SESSION),
+    ROUTE(DELETE, A "/session"),
+    ROUTE(GET, A "/totp", .ok = 200),
+    ROUTE(POST, A "/totp", .body = "{}", .ok = 400),
+    ROUTE(POST, A "/totp/confirm", .body = "{}", .ok = 400),
+    ROUTE(POST, A "/totp/disable", .body = "{}", .ok = 400),
     ROUTE(GET, A "/token", .ok = 200),
     ROUTE(POST, A "/token", .body = "{'name':'n','scope':'read'}", .ok = 201),
     ROUTE(DELETE, A "/token/{id}", .thing = TOKEN),
@@ -153,7 +162,7 @@ static const struct sample samples[] = {
     ROUTE(GET, "/api/admin/account", .ok = 200),
     ROUTE(GET, "/api/admin/account/{id}", .thing = ACCOUNT),
     ROUTE(POST, "/api/admin/account/{id}/disable", .thing = ACCOUNT),
-    ROUTE(POST, "/api/admin/account/{id}/enable", .thing = ACCOUNT),
+    ROUTE(POST, "/api/admin/account/{id}/enable", .thing = ACCOUNT, .ok = 409),
     ROUTE(DELETE, "/api/admin/account/{id}/session", .thing = ACCOUNT),
     ROUTE(POST, "/api/admin/cleanup-inactive", .ok = 200),
     ROUTE(GET, "/api/admin/audit", .ok = 200),

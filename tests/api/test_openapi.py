@@ -13,6 +13,12 @@ import contract as c  # noqa: E402
 # What no test can bring to a success by the document alone, and why.
 NO_SUCCESS = {
     "get_report_download_id": "needs the worker: tests/api/test_report.c",
+    "post_auth_totp_confirm": "needs an app: tests/api/test_totp.c",
+    "post_auth_verify_email": "needs a mail: tests/api/test_account_life.py",
+    "post_auth_reset_password": "needs a mail: test_account_life.py",
+    "post_auth_change_email": "needs another address: test_account_life.py",
+    "post_auth_confirm_email": "needs a mail: test_account_life.py",
+    "post_auth_undo_email": "needs a mail: test_account_life.py",
 }
 # These end sessions or the account: each gets an account of its own.
 ENDS = {"post_auth_logout", "post_auth_deactivate", "post_auth_delete",

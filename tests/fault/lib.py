@@ -233,9 +233,11 @@ class Answer:
 class Client:
     """One kept-alive connection of one account."""
 
-    def __init__(self, port, timeout_s=TIMEOUT_S):
+    def __init__(self, port, timeout_s=TIMEOUT_S, source=""):
         self.port = port
         self.timeout_s = timeout_s
+        # Any address of 127.0.0.0/8: what nginx sees and limits count by.
+        self.source = (source, 0) if source else None
         self.conn = None
         self.cookie = ""
         self.email = ""
@@ -253,7 +255,8 @@ class Client:
         try:
             if self.conn is None:
                 self.conn = http.client.HTTPConnection(
-                    "127.0.0.1", self.port, timeout=self.timeout_s)
+                    "127.0.0.1", self.port, timeout=self.timeout_s,
+                    source_address=self.source)
             self.conn.request(method, path, body, head)
             r = self.conn.getresponse()
             answer = Answer(r.status, r.headers, r.read(),

@@ -294,7 +294,8 @@ slow_rows_are_those_that_hash(void **state)
 		enum ct_rc (*handler)(struct ct_req *r, struct ct_err *err);
 	} hashing[] = {{h_register}, {h_login}, {h_change_password},
 	    {h_deactivate}, {h_delete_account}, {h_reactivate},
-	    {h_reset_password}, {h_change_email}};
+	    {h_reset_password}, {h_change_email}, {h_totp_begin},
+	    {h_totp_disable}};
 	size_t slow = 0;
 
 	(void)state;

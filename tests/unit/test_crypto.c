@@ -54,6 +54,48 @@ test_password_known(void **state)
 	assert_false(ct_password_verify(CT_STR("Password"), hash));
 }
 
+/* What is sealed opens with its own key alone, and only whole. */
+static void
+test_seal(void **state)
+{
+	struct ct_arena *a = ct_arena_create(1 << 20);
+	uint8_t key[CT_KEY], other[CT_KEY];
+	struct ct_str sealed, again, out;
+	char *p;
+
+	(void)state;
+	ct_derive_key(CT_STR("secret"), CT_STR("one"), key);
+	ct_derive_key(CT_STR("secret"), CT_STR("two"), other);
+	assert_memory_not_equal(key, other, CT_KEY);
+	ct_derive_key(CT_STR("secreu"), CT_STR("one"), other);
+	assert_memory_not_equal(key, other, CT_KEY);
+	sealed = ct_seal(a, key, CT_STR("a seed"));
+	again = ct_seal(a, key, CT_STR("a seed"));
+	assert_int_equal(sealed.n, 6 + CT_SEAL_MORE);
+	assert_memory_not_equal(sealed.p, again.p, sealed.n);
+	assert_int_equal(ct_unseal(a, key, sealed, &out), CT_OK);
+	assert_true(ct_str_is(out, "a seed"));
+	assert_int_equal(ct_unseal(a, other, sealed, &out), CT_MALFORMED);
+	p = ct_arena_dup(a, sealed.p, sealed.n);
+	for (size_t i = 0; i < sealed.n; i++) {
+		struct ct_str cut = {sealed.p, i};
+
+		p[i] ^= 1;
+		assert_int_equal(
+		    ct_unseal(a, key, (struct ct_str){p, sealed.n}, &out),
+		    CT_MALFORMED);
+		assert_int_equal(ct_unseal(a, key, cut, &out), CT_MALFORMED);
+		p[i] ^= 1;
+	}
+	sealed = ct_seal(a, key, CT_STR(""));
+	assert_int_equal(ct_unseal(a, key, sealed, &out), CT_OK);
+	assert_int_equal(out.n, 0);
+	ct_wipe(key, sizeof(key));
+	for (size_t i = 0; i < sizeof(key); i++)
+		assert_int_equal(key[i], 0);
+	ct_arena_destroy(a);
+}
+
 static void
 test_password_of_no_known_form(void **state)
 {
@@ -284,6 +326,7 @@ main(void)
 	    cmocka_unit_test(test_password),
 	    cmocka_unit_test(test_password_known),
 	    cmocka_unit_test(test_password_of_no_known_form),
+	    cmocka_unit_test(test_seal),
 	    cmocka_unit_test(test_password_refused),
 	    cmocka_unit_test(test_digest),
 	    cmocka_unit_test(test_token),

@@ -224,6 +224,20 @@ check_secret(struct ctl *c, struct result *r)
 	    n);
 }
 
+static void
+check_mail(struct ctl *c, struct result *r)
+{
+	if (c->conf.smtp_url[0])
+		say(r, OK, "sent through %s", c->conf.smtp_url);
+	else if (c->conf.mail_dir[0])
+		say(r, WARN, "written to files in %s, not sent",
+		    c->conf.mail_dir);
+	else
+		say(r, WARN,
+		    "CATETUBE_SMTP_URL is empty: nobody can get back in who "
+		    "lost the password");
+}
+
 static const struct check checks[] = {
     {"postgresql", check_postgresql},
     {"clock", check_clock},
@@ -233,6 +247,7 @@ static const struct check checks[] = {
     {"files_dir", check_files_dir},
     {"run_dir", check_run_dir},
     {"secret_key", check_secret},
+    {"mail", check_mail},
 };
 
 static void

@@ -66,6 +66,7 @@ bad_options_are_named(void **state)
 	    {"CATETUBE_DB_THREADS", "65", "CATETUBE_DB_THREADS"},
 	    {"CATETUBE_BACTH", "1", "CATETUBE_BACTH"},
 	    {"SECRET_KEY", "short", "SECRET_KEY"},
+	    {"SECRET_KEY", "", "SECRET_KEY must be set"},
 	    {"REDIS_URL", "http://localhost", "redis"},
 	    {"CATETUBE_LOG_LEVEL", "loud", "CATETUBE_LOG_LEVEL"},
 	};

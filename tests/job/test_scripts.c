@@ -200,6 +200,39 @@ test_cancel(void **state)
 	assert_true(cmd_i64("TTL", "jq:cancel:k") > 90000000);
 }
 
+/* What has ended leaves nothing; what has not is left alone. */
+static void
+test_forget(void **state)
+{
+	static const char *const waits[] = {"queued", "scheduled", "running"};
+	static const char *const ended[] = {
+	    "succeeded", "failed", "revoked", "dead"};
+
+	(void)state;
+	cmd("ZADD jq:dead 1 about-jj 2 about-kk");
+	for (size_t i = 0; i < ct_countof(waits); i++) {
+		cmd("HSET jq:job:jj state %s", waits[i]);
+		cmd("SET jq:cancel:jj 1");
+		run("jq_forget", 0, "jj", NULL);
+		assert_true(job_is("jj", waits[i]));
+		assert_int_equal(cmd_i64("EXISTS", "jq:cancel:jj"), 1);
+	}
+	assert_int_equal(cmd_i64("ZCARD", "jq:dead"), 2);
+	for (size_t i = 0; i < ct_countof(ended); i++) {
+		cmd("HSET jq:job:jj state %s", ended[i]);
+		cmd("SET jq:cancel:jj 1");
+		cmd("SET celery-task-meta-jj 1");
+		cmd("SET celery-task-meta-kk 1");
+		run("jq_forget", 0, "jj", NULL);
+		assert_int_equal(cmd_i64("EXISTS", "jq:job:jj"), 0);
+		assert_int_equal(cmd_i64("EXISTS", "jq:cancel:jj"), 0);
+		assert_string_equal(result_of("jj"), "");
+		assert_string_equal(result_of("kk"), "1");
+	}
+	assert_int_equal(cmd_i64("ZCARD", "jq:dead"), 1);
+	assert_int_equal(cmd_i64("ZSCORE", "jq:dead about-kk"), 2);
+}
+
 static void
 test_progress(void **state)
 {
@@ -443,10 +476,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {T(test_claim), T(test_claim_begins),
-	    T(test_start), T(test_cancel), T(test_progress), T(test_settle_ack),
-	    T(test_settle_retry), T(test_settle_requeue), T(test_dead_cap),
-	    T(test_beat), T(test_reap), T(test_reap_poison), T(test_reap_stall),
-	    T(test_leave), T(test_enqueue), T(test_promote_order)};
+	    T(test_start), T(test_cancel), T(test_forget), T(test_progress),
+	    T(test_settle_ack), T(test_settle_retry), T(test_settle_requeue),
+	    T(test_dead_cap), T(test_beat), T(test_reap), T(test_reap_poison),
+	    T(test_reap_stall), T(test_leave), T(test_enqueue),
+	    T(test_promote_order)};
 
 	return cmocka_run_group_tests(tests, group_up, group_down);
 }

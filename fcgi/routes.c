@@ -142,7 +142,7 @@ const struct ct_route ct_routes[] = {
 	"confirm the address, by the mailed token", .body = &ct_mail_token_in,
 	.out = "200 Message"),
     ROUTE(POST, A "/resend-verification", LOGIN, AUTH, h_resend_verification,
-	"another mail to confirm the address", .out = "202 Message"),
+	"another mail to confirm the address", .out = "202 Message 409"),
     ROUTE(POST, A "/forgot-password", OPEN, AUTH, h_forgot_password,
 	"a mail with a link for a new password", .body = &ct_password_forgot_in,
 	.out = "202 Message"),

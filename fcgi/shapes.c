@@ -24,7 +24,7 @@
 const struct ct_shape ct_shapes[] = {
     {"Error", NULL,
 	"error:string code:string=not_found fields?:map current?:any "
-	"warnings?:any "
+	"warnings?:any cats?:any "
 	"request_id:string",
 	"error: a sentence for a person; code: a stable word; fields: what is "
 	"wrong with each field; current: the entry as it is now"},
@@ -67,7 +67,7 @@ const struct ct_shape ct_shapes[] = {
     {"Tokens", NULL, "tokens:[Token]", "newest first"},
     {"TokenMade", NULL, "message:string token:string data:Token",
 	"token: its text, shown this once"},
-    {"CleanupResult", NULL, "warned?:int deactivated:int deleted:int", NULL},
+    {"CleanupResult", NULL, "warned:int deactivated:int deleted:int", NULL},
     {"CleanupDone", NULL, "message:string result:CleanupResult", NULL},
     {"Session", &ct_session_fields, NULL, NULL},
     {"Sessions", NULL, "sessions:[Session]", "last used first"},
@@ -76,7 +76,7 @@ const struct ct_shape ct_shapes[] = {
     {"TotpBegun", NULL,
 	"message:string secret:string otpauth_uri:string qr_svg:string",
 	"qr_svg: the URI as a picture"},
-    {"TotpDone", NULL, "message:string recovery_codes:any",
+    {"TotpDone", NULL, "message:string recovery_codes:[string]",
 	"ten codes, shown this once"},
     {"Preferences", &ct_preference_fields, NULL, NULL},
     {"AdminAccount", &ct_admin_account_fields, NULL,

@@ -1,7 +1,8 @@
 #!/bin/bash
 # What a table in the code offers is named in the documents: each option in
 # the README, each metric, task and route in the README or docs/. The sample
-# environment and the API document are what the programs print.
+# environment and the API document are what the programs print. Tests that
+# SECURITY.md names are there.
 . "$(dirname "$0")/lib.sh"
 
 documents=(README.md)
@@ -32,6 +33,18 @@ gcc -E -P -I. fcgi/routes.c | tr '\n' ' ' |
   grep -oE '\.pattern = ("[^"]*" *)+' |
   sed -E 's/^[^"]*"//; s/" *"//g; s/" *$//' | sort -u | tables |
   absent "${documents[@]}" | verdict "docs: routes"
+
+# SECURITY.md names tests by path; those "under way: RING/FILE" are not here yet.
+{
+  grep -oE 'tests/[a-z]+/[a-z_]+\.(c|py|sh)' docs/SECURITY.md | sort -u | tables |
+    while read -r file; do
+      [ -e "$file" ] || echo "docs/SECURITY.md: there is no $file"
+    done
+  grep -oE 'under way[^|;.]*: ([a-z]+/[a-z_]+\.(c|py|sh)(, )?)+' docs/SECURITY.md |
+    grep -oE '[a-z]+/[a-z_]+\.(c|py|sh)' | sort -u | while read -r file; do
+    [ ! -e "tests/$file" ] || echo "docs/SECURITY.md: tests/$file is here, not under way"
+  done
+} | verdict "docs: tests that SECURITY.md names"
 
 # printed FILE PROGRAM...: what the program prints is the committed file.
 printed() {

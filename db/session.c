@@ -31,8 +31,8 @@ static const struct ct_stmt find = {"session_find", CT_GLOBAL, CT_READ, "yi",
 static const struct ct_stmt digests = {"session_digests", CT_OWNED, CT_READ,
     "u", NULL,
     "(select s.token_hash from account_session s where s.account_id = $1"
-    " limit 100) union all (select t.token_hash from api_token t"
-    " where t.account_id = $1 and t.revoked_at is null limit 100)"};
+    " limit 1000) union all (select t.token_hash from api_token t"
+    " where t.account_id = $1 and t.revoked_at is null limit 200)"};
 static const struct ct_stmt touch = {"session_touch", CT_GLOBAL, CT_WRITE, "y",
     NULL, "update account_session set seen_at = now() where token_hash = $1"};
 static const struct ct_stmt end_one = {"session_end", CT_GLOBAL, CT_WRITE, "y",

@@ -49,7 +49,7 @@ enum ct_rc ct_session_find(struct ct_pg *pg, struct ct_arena *a,
     struct ct_err *err) CT_MUSTCHECK;
 /*
  * Digests of all sessions and API tokens of the account, for the cache (at most
- * 200).
+ * 1,200).
  */
 enum ct_rc ct_session_digests(struct ct_pg *pg, struct ct_arena *a,
     const struct ct_uuid *account, struct ct_str **out, int *n,

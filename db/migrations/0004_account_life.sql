@@ -71,14 +71,16 @@ create table erasure (
 );
 
 -- The trail of a cat that nobody has any more goes with it. Where others still
--- have the cat, what was done stays, without who did it.
+-- have the cat, what was done stays, without who did it; so does what an
+-- administrator did to other accounts.
 create or replace function ct_audit_forget(who uuid) returns void
 language sql security definer set search_path = public, pg_temp as $$
   delete from audit_event e
   where e.cat_id in (select m.cat_id from cat_member m where m.account_id = who
                      and not exists (select from cat_member o
                        where o.cat_id = m.cat_id and o.account_id <> who))
-     or (e.account_id = who and e.cat_id is null);
+     or (e.account_id = who and e.cat_id is null and e.noun <> 'account')
+     or (e.noun = 'account' and e.noun_id = who);
   update audit_event set account_id = null,
     before = case when before ->> 'by_account' = who::text
       then before - 'by_account' else before end

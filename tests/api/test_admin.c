@@ -341,6 +341,28 @@ acts_are_audited(void **state)
 	assert_int_equal(ct_i64(r, "pagination.total"), 1);
 }
 
+/* An administrator who leaves does not take along what was done. */
+static void
+acts_outlive_who_did_them(void **state)
+{
+	struct ct_who *who = *state;
+	struct ct_pg *pg = open_pg(who);
+	struct ct_who *boss = admin(who, pg), *other = admin(who, pg);
+	const struct ct_answer *r;
+
+	ct_want(act(boss, "POST", who->id, "/disable"), 200);
+	ct_want(ct_call(boss, "POST", "/api/auth/delete",
+		    "{'password':'" CT_T_PASSWORD "'}"),
+	    200);
+	r = ct_want(
+	    ct_get(other,
+		ct_path(other, "/api/admin/audit?account_id=%s", who->id)),
+	    200);
+	assert_int_equal(ct_i64(r, "pagination.total"), 1);
+	assert_true(ct_is_null(r, "events.0.account_id"));
+	assert_false(ct_says(r, boss->id));
+}
+
 static void
 cleanup_is_noted(void **state)
 {
@@ -373,6 +395,7 @@ main(void)
 	    ct_api_test(tokens_do_not_administer),
 	    ct_api_test(sessions_end_and_account_stays),
 	    ct_api_test(acts_are_audited),
+	    ct_api_test(acts_outlive_who_did_them),
 	    ct_api_test(cleanup_is_noted),
 	};
 

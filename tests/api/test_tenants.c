@@ -37,6 +37,8 @@ read_routes(void **state)
 
 	if (ct_api_group(state) != 0)
 		return -1;
+	/* The table and what is wrong with it in their order. */
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	snprintf(command, sizeof(command), "'%s' -R", bin);
 	p = popen(command, "r");
 	while (p && fgets(line, sizeof(line), p)) {

@@ -242,14 +242,19 @@ class Pgbench:
         self.accounts = accounts
         self.seconds = seconds
 
-    def __call__(self, calls, lock=False, clients=16):
+    def __call__(self, calls, lock=False, clients=16, user="postgres",
+                 first=""):
         """calls: [(statement, [SQL of each argument])]. lock: as a locked
-        write of ours, in one trip after an advisory lock."""
+        write of ours, in one trip after an advisory lock. first: SQL that goes
+        before them, in the same trip."""
         script = ["\\set n random(1, %d)" % self.accounts]
         body = [statement(*call) for call in calls]
         if lock:
-            body = ["\\startpipeline", "select pg_advisory_xact_lock(:n);",
-                    *body, "\\endpipeline"]
+            body.insert(0, "select pg_advisory_xact_lock(:n);")
+        if first:
+            body.insert(0, first)
+        if lock or first:
+            body = ["\\startpipeline", *body, "\\endpipeline"]
         script += body
         path = os.path.join(self.dir, "pgbench.sql")
         with open(path, "w") as f:
@@ -257,7 +262,7 @@ class Pgbench:
         out = run(
             ["pgbench", "-n", "-M", "prepared", "-c", str(clients), "-j", "1",
              "-T", str(self.seconds), "-f", path],
-            env=dict(os.environ, PGUSER="postgres"), stderr=subprocess.STDOUT)
+            env=dict(os.environ, PGUSER=user), stderr=subprocess.STDOUT)
         facts = dict(line.split(" = ", 1) for line in out.split("\n")
                      if " = " in line)
         return {"rps": float(facts["tps"].split()[0]),

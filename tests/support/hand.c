@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -11,6 +12,9 @@
 #include "common/redis.h"
 #include "db/pg.h"
 #include "tests/support/hand.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
 
 #define TIMEOUT_MS 10000
 
@@ -113,6 +117,42 @@ ct_hand_lift(struct ct_hand *h)
 {
 	redis_script(h, "for _, k in ipairs(redis.call('KEYS', 'ct:l:*')) do "
 			"redis.call('DEL', k) end");
+}
+
+struct ct_lifter {
+	struct ct_hand *hand;
+	pthread_t thread;
+	atomic_bool stop;
+};
+
+static void *
+lift(void *data)
+{
+	struct ct_lifter *l = data;
+
+	while (!atomic_load(&l->stop)) {
+		ct_hand_lift(l->hand);
+		nanosleep(&(struct timespec){0, 20000000}, NULL);
+	}
+	return NULL;
+}
+
+struct ct_lifter *
+ct_hand_lift_on(struct ct_arena *a)
+{
+	struct ct_lifter *l = ct_arena_alloc(a, sizeof(*l));
+
+	l->hand = ct_hand_open(a);
+	if (pthread_create(&l->thread, NULL, lift, l) != 0)
+		ct_bug("no thread");
+	return l;
+}
+
+void
+ct_hand_lift_off(struct ct_lifter *l)
+{
+	atomic_store(&l->stop, true);
+	pthread_join(l->thread, NULL);
 }
 
 void

@@ -19,6 +19,11 @@ const char *ct_hand_get(struct ct_hand *h, struct ct_arena *a, const char *fmt,
     ...) CT_PRINTF(3, 4);
 /* Whoever was counted by a limit begins anew. */
 void ct_hand_lift(struct ct_hand *h);
+/* The same again and again, by a thread of its own, until it is told to stop.
+ */
+struct ct_lifter;
+struct ct_lifter *ct_hand_lift_on(struct ct_arena *a);
+void ct_hand_lift_off(struct ct_lifter *l);
 /* who becomes a new session of that account. */
 void ct_hand_session(
     struct ct_hand *h, struct ct_who *who, const char *account);

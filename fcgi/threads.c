@@ -16,6 +16,7 @@
 #include "fcgi/gate.h"
 #include "fcgi/loop.h"
 #include "fcgi/resp.h"
+#include "fcgi/route.h"
 #include "fcgi/turn.h"
 
 #define SLOW_NICE 5
@@ -88,18 +89,28 @@ step_back(void)
 		ct_log(CT_WARN, "loop", "password thread: %s", strerror(errno));
 }
 
+/* One that hashes, in its turn. */
 static void
-take_turn(struct ct_app *app)
+work_slowly(struct ct_lane *lane, struct ct_conn *c)
 {
+	struct ct_app *app = lane->app;
+	unsigned taken = app->turns ? ct_turn_take(app->turns, app->slot) : 0;
+
+	work_on(lane, c);
 	if (app->turns)
-		ct_turn_take(app->turns, app->slot);
+		ct_turn_give(app->turns, taken);
+	atomic_fetch_sub(&app->slow_waiting, 1);
 }
 
+/* Any other. What goes with guessing passwords is no reason to spare a core. */
 static void
-give_turn(struct ct_app *app)
+work_at_once(struct ct_lane *lane, struct ct_conn *c)
 {
-	if (app->turns)
-		ct_turn_give(app->turns, app->slot);
+	const struct ct_req *r = *(struct ct_req **)ct_conn_user(c);
+
+	if (lane->app->turns && r->route->class != CT_C_AUTH)
+		ct_turn_busy(lane->app->turns);
+	work_on(lane, c);
 }
 
 static void *
@@ -124,14 +135,10 @@ thread_main(void *p)
 				continue;
 			ct_bug("work pipe: %zd", n);
 		}
-		if (!arg->waiting) {
-			work_on(&lane, c);
-			continue;
-		}
-		take_turn(arg->app);
-		work_on(&lane, c);
-		give_turn(arg->app);
-		atomic_fetch_sub(arg->waiting, 1);
+		if (arg->waiting)
+			work_slowly(&lane, c);
+		else
+			work_at_once(&lane, c);
 	}
 	return NULL;
 }

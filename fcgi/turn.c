@@ -3,13 +3,18 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
 
-#include "common/base.h"
+#include "common/clock.h"
+
+#define BUSY_MS 250 /* that long after it, other work is still expected */
 
 struct ct_turn {
 	unsigned n;
+	_Atomic int64_t busy_ms; /* when other work was last seen */
 	pthread_mutex_t of[];
 };
 
@@ -28,6 +33,7 @@ ct_turns_make(unsigned n)
 	    pthread_mutexattr_setrobust(&shared, PTHREAD_MUTEX_ROBUST) != 0)
 		ct_bug("no turns at hashing: %s", strerror(errno));
 	all->n = n;
+	atomic_store(&all->busy_ms, INT64_MIN / 2);
 	for (unsigned i = 0; i < n; i++) {
 		if (pthread_mutex_init(&all->of[i], &shared) != 0)
 			ct_bug("no turn at hashing");
@@ -36,9 +42,28 @@ ct_turns_make(unsigned n)
 }
 
 void
+ct_turn_busy(struct ct_turn *all)
+{
+	atomic_store_explicit(
+	    &all->busy_ms, ct_mono_ms(), memory_order_relaxed);
+}
+
+/* How many may hash at a time just now. */
+static unsigned
+turns_now(struct ct_turn *all)
+{
+	int64_t busy_ms =
+	    atomic_load_explicit(&all->busy_ms, memory_order_relaxed);
+
+	return all->n > 1 && ct_mono_ms() - busy_ms < BUSY_MS ? all->n - 1
+							      : all->n;
+}
+
+unsigned
 ct_turn_take(struct ct_turn *all, unsigned slot)
 {
-	pthread_mutex_t *m = &all->of[slot % all->n];
+	unsigned taken = slot % turns_now(all);
+	pthread_mutex_t *m = &all->of[taken];
 	int rc = pthread_mutex_lock(m);
 
 	/* Its holder died; it guards nothing that could be half done. */
@@ -46,11 +71,12 @@ ct_turn_take(struct ct_turn *all, unsigned slot)
 		rc = pthread_mutex_consistent(m);
 	if (rc != 0)
 		ct_bug("turn at hashing: %s", strerror(rc));
+	return taken;
 }
 
 void
-ct_turn_give(struct ct_turn *all, unsigned slot)
+ct_turn_give(struct ct_turn *all, unsigned taken)
 {
-	if (pthread_mutex_unlock(&all->of[slot % all->n]) != 0)
+	if (pthread_mutex_unlock(&all->of[taken]) != 0)
 		ct_bug("a turn at hashing was not ours");
 }

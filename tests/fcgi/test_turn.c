@@ -58,6 +58,27 @@ one_at_a_time(void **state)
 	assert_int_equal(status, 0);
 }
 
+/* While other work is under way one core is left for it. */
+static void
+one_less_beside_other_work(void **state)
+{
+	struct ct_turn *two = ct_turns_make(2), *one = ct_turns_make(1);
+
+	(void)state;
+	assert_int_equal(ct_turn_take(two, 1), 1);
+	ct_turn_give(two, 1);
+	ct_turn_busy(two);
+	assert_int_equal(ct_turn_take(two, 1), 0);
+	ct_turn_give(two, 0);
+	/* But never none. */
+	ct_turn_busy(one);
+	assert_int_equal(ct_turn_take(one, 1), 0);
+	ct_turn_give(one, 0);
+	usleep(300000);
+	assert_int_equal(ct_turn_take(two, 1), 1);
+	ct_turn_give(two, 1);
+}
+
 static void
 the_dead_give_it_back(void **state)
 {
@@ -81,6 +102,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(one_at_a_time),
+	    cmocka_unit_test(one_less_beside_other_work),
 	    cmocka_unit_test(the_dead_give_it_back),
 	};
 

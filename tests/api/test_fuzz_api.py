@@ -252,11 +252,13 @@ class Fuzzer:
         for _ in range(rng.choice([0, 0, 1, 1, 1, 2, 3])):
             self.mutate(pairs)
         cats = [v for k, v in pairs if k == '"cat_id"']
-        req.foreign |= cats == [escape(self.victim["cat"])]
         text = ("{" + ",".join(f"{k}:{v}" for k, v in pairs) + "}").encode(
             "utf-8", "surrogatepass")
+        # What is spoilt may name nobody's cat any more, and so the own one.
         if rng.random() < 0.12:
             text = self.spoil(text)
+        else:
+            req.foreign |= cats == [escape(self.victim["cat"])]
         req.body = text
 
     def mutate(self, pairs):

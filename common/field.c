@@ -11,6 +11,17 @@ member(const struct ct_field *f, const void *obj)
 	return (const char *)obj + f->offset;
 }
 
+static void
+write_bool(const struct ct_field *f, const void *m, struct ct_jw *w)
+{
+	if (!(f->flags & CT_F_NULLABLE))
+		ct_jw_bool(w, *(const bool *)m);
+	else if (*(const int64_t *)m == CT_NULL_I64)
+		ct_jw_null(w);
+	else
+		ct_jw_bool(w, *(const int64_t *)m != 0);
+}
+
 void
 ct_field_write(const struct ct_field *f, const void *obj, struct ct_jw *w)
 {
@@ -28,7 +39,7 @@ ct_field_write(const struct ct_field *f, const void *obj, struct ct_jw *w)
 		ct_jw_str(w, *(const struct ct_str *)m);
 		break;
 	case CT_T_BOOL:
-		ct_jw_bool(w, *(const bool *)m);
+		write_bool(f, m, w);
 		break;
 	case CT_T_INT:
 		ct_jw_i64(w, *(const int64_t *)m);
@@ -82,7 +93,10 @@ ct_field_clear(const struct ct_field *f, void *obj)
 		*(struct ct_str *)m = (struct ct_str){NULL, 0};
 		break;
 	case CT_T_BOOL:
-		*(bool *)m = false;
+		if (null)
+			*(int64_t *)m = CT_NULL_I64;
+		else
+			*(bool *)m = false;
 		break;
 	case CT_T_INT:
 	case CT_T_VOLUME:

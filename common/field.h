@@ -5,7 +5,8 @@
  *
  *   CT_T_UUID     struct ct_uuid       JSON string
  *   CT_T_TEXT     struct ct_str        JSON string; min, max in code points
- *   CT_T_BOOL     bool                 JSON true / false
+ *   CT_T_BOOL     bool                 JSON true / false; with CT_F_NULLABLE
+ *                                      an int64_t, 0 or 1
  *   CT_T_INT      int64_t              JSON integer
  *   CT_T_VOLUME   int64_t, microlitres JSON number in mL, <= 3 decimals
  *   CT_T_MILLI    int64_t, thousandths JSON number, <= 3 decimals (kg from g,

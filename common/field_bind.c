@@ -265,7 +265,10 @@ bind_value(const struct bind *b, const struct ct_json *v)
 		return bind_number(b, v);
 	if (!v || ct_json_type(v) != CT_JSON_BOOL)
 		return refuse(b, "must be true or false");
-	*(bool *)b->member = ct_json_bool(v);
+	if (b->f->flags & CT_F_NULLABLE)
+		*(int64_t *)b->member = ct_json_bool(v);
+	else
+		*(bool *)b->member = ct_json_bool(v);
 	return CT_OK;
 }
 

@@ -128,7 +128,12 @@ ct_p_field(struct ct_params *p, const struct ct_field *f, const void *obj)
 		ct_p_json(p, *(const struct ct_str *)at);
 		return;
 	case CT_T_BOOL:
-		ct_p_bool(p, *(const bool *)at);
+		if (!(f->flags & CT_F_NULLABLE))
+			ct_p_bool(p, *(const bool *)at);
+		else if (*(const int64_t *)at == CT_NULL_I64)
+			add(p, NULL, 0);
+		else
+			ct_p_bool(p, *(const int64_t *)at != 0);
 		return;
 	case CT_T_INT:
 	case CT_T_VOLUME:

@@ -299,7 +299,7 @@ make_map(const struct ct_res *r, const struct ct_fields *t)
 static void
 get_null(const struct ct_res *r, const struct ct_field *f, void *at)
 {
-	if (!(f->flags & CT_F_NULLABLE) || f->type == CT_T_BOOL)
+	if (!(f->flags & CT_F_NULLABLE))
 		ct_bug("%s: field %s is null", r->name, f->name);
 	switch (f->type) {
 	case CT_T_UUID:
@@ -319,9 +319,19 @@ get_null(const struct ct_res *r, const struct ct_field *f, void *at)
 }
 
 static void
-get_field(const struct ct_res *r, int row, int col, enum ct_type type, void *at)
+get_bool(const struct ct_field *f, bool v, void *at)
 {
-	switch (type) {
+	if (f->flags & CT_F_NULLABLE)
+		*(int64_t *)at = v;
+	else
+		*(bool *)at = v;
+}
+
+static void
+get_field(const struct ct_res *r, int row, int col, const struct ct_field *f,
+    void *at)
+{
+	switch (f->type) {
 	case CT_T_UUID:
 		memcpy(at, PQgetvalue(r->r, row, col), sizeof(struct ct_uuid));
 		return;
@@ -331,7 +341,7 @@ get_field(const struct ct_res *r, int row, int col, enum ct_type type, void *at)
 		*(struct ct_str *)at = get_str(r, row, col);
 		return;
 	case CT_T_BOOL:
-		*(bool *)at = *PQgetvalue(r->r, row, col) != 0;
+		get_bool(f, *PQgetvalue(r->r, row, col) != 0, at);
 		return;
 	case CT_T_INT:
 	case CT_T_VOLUME:
@@ -363,6 +373,6 @@ ct_res_get(
 		if (PQgetisnull(r->r, row, col))
 			get_null(r, &t->f[i], at);
 		else
-			get_field(r, row, col, t->f[i].type, at);
+			get_field(r, row, col, &t->f[i], at);
 	}
 }

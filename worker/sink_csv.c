@@ -126,6 +126,18 @@ put_milli(struct ct_buf *b, int64_t v)
 }
 
 static void
+put_bool(struct ct_buf *b, const struct ct_field *f, const void *v)
+{
+	bool null = f->flags & CT_F_NULLABLE;
+
+	if (null && *(const int64_t *)v == CT_NULL_I64)
+		return;
+	ct_buf_adds(b, (null ? *(const int64_t *)v != 0 : *(const bool *)v)
+			   ? "True"
+			   : "False");
+}
+
+static void
 put(struct ct_sink *s, const struct ct_field *f, const void *obj)
 {
 	const void *v = member(obj, f);
@@ -141,8 +153,7 @@ put(struct ct_sink *s, const struct ct_field *f, const void *obj)
 		put_text(b, *(const struct ct_str *)v);
 		break;
 	case CT_T_BOOL:
-		ct_buf_addstr(
-		    b, *(const bool *)v ? CT_STR("True") : CT_STR("False"));
+		put_bool(b, f, v);
 		break;
 	case CT_T_INT:
 		if (*(const int64_t *)v != CT_NULL_I64)

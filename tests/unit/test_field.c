@@ -41,6 +41,7 @@ struct thing {
 	int64_t minutes;
 	struct ct_uuid cat_id;
 	int64_t held;
+	int64_t seen_it;
 	int after;
 };
 
@@ -76,6 +77,7 @@ static const struct ct_field rows[] = {
     {"minutes", CT_T_INT, AT(minutes), CT_F_NULLABLE, 1, 60, 0, 0, "min", 0},
     {"cat_id", CT_T_UUID, AT(cat_id), CT_F_NULLABLE, 0, 0, 0, 0, 0, 0},
     {"held", CT_T_INT, AT(held), CT_F_CHANGE | CT_F_HIDDEN, 1, 9, 0, 0, 0, 0},
+    {"seen_it", CT_T_BOOL, AT(seen_it), CT_F_NULLABLE, 0, 0, 0, 0, 0, 0},
 };
 static const struct ct_fields table = CT_FIELDS("thing", struct thing, rows);
 
@@ -428,7 +430,38 @@ test_write(void **state CT_UNUSED)
 	    "\"late\":\"2026-11-22T12:00:00Z\",\"day\":null,"
 	    "\"late_day\":\"2026-11-22\",\"flag\":true,\"name\":\"Mia\","
 	    "\"note\":null,\"route\":null,\"initial\":\"\",\"extra\":[1],"
-	    "\"version\":0,\"minutes\":null,\"cat_id\":null}");
+	    "\"version\":0,\"minutes\":null,\"cat_id\":null,"
+	    "\"seen_it\":null}");
+}
+
+/* A boolean that may be null is three things. */
+static void
+test_null_bool(void **state CT_UNUSED)
+{
+	static const struct {
+		const char *body;
+		int64_t value;
+	} t[] = {{"{\"seen_it\":true}", 1}, {"{\"seen_it\":false}", 0},
+	    {"{\"seen_it\":null}", CT_NULL_I64}};
+
+	for (size_t i = 0; i < ct_countof(t); i++) {
+		struct ct_buf b;
+		struct ct_jw w;
+
+		thing.seen_it = 7;
+		assert_int_equal(bind(CT_BIND_PATCH, t[i].body), CT_OK);
+		assert_int_equal(thing.seen_it, t[i].value);
+		ct_buf_init(&b, arena, 16);
+		ct_jw_init(&w, &b);
+		ct_jw_obj(&w);
+		ct_field_write(ct_fields_find(&table, "seen_it"), &thing, &w);
+		ct_jw_end(&w);
+		ct_buf_addc(&b, '\0');
+		assert_string_equal(b.p, t[i].body);
+	}
+	assert_int_equal(bind(CT_BIND_PATCH, "{\"seen_it\":1}"), CT_INVALID);
+	ct_fields_clear(&table, &thing);
+	assert_int_equal(thing.seen_it, CT_NULL_I64);
 }
 
 static void
@@ -483,6 +516,7 @@ main(void)
 	    T(test_no_object),
 	    T(test_text_values),
 	    T(test_write),
+	    T(test_null_bool),
 	    T(test_clear_and_find),
 	    T(test_wide_table),
 	};

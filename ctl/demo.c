@@ -11,6 +11,8 @@
 #include "db/account.h"
 #include "db/feeding.h"
 #include "db/medication.h"
+#include "db/tube_check.h"
+#include "db/weight.h"
 
 #define EMAIL	 "demo@example.org"
 #define PASSWORD "demo-cat-50ml"
@@ -67,24 +69,73 @@ add_meal(struct ctl *c, const struct ct_account *u, int64_t at_us,
 	return ct_feeding_add(c->pg, c->arena, &u->id, &f, &added, err);
 }
 
+/* One entry of a kind without totals: obj begins as the kind says. */
+static enum ct_rc
+add_entry(struct ctl *c, const struct ct_account *u,
+    const struct ct_entry_kind *k, int64_t at_us, void *obj, struct ct_err *err)
+{
+	struct ct_entry *e = obj;
+	const struct ct_res *r;
+	bool stopped;
+
+	e->id = ct_uuid_new();
+	e->cat_id = u->cat_id;
+	e->given_at = at_us;
+	e->notes = CT_STR("");
+	return ct_entry_add(c->pg, c->arena, k, &u->id, obj, &r, &stopped, err);
+}
+
 static enum ct_rc
 add_dose(struct ctl *c, const struct ct_account *u, int64_t at_us,
     struct ct_err *err)
 {
-	struct ct_medication m, out;
+	struct ct_medication m;
 
-	ct_fields_clear(ct_medication_kind.fields, &m);
-	m.e.id = ct_uuid_new();
-	m.e.cat_id = u->cat_id;
-	m.e.given_at = at_us;
-	m.e.notes = m.reason = CT_STR("");
+	memcpy(&m, ct_medication_kind.fresh, sizeof(m));
 	m.name = CT_STR("Maropitant");
 	m.dosage = CT_STR("4 mg");
 	m.amount_ul = 1000;
-	m.route = CT_STR("E-tube");
-	m.status = CT_STR("given");
-	m.flushed_before = m.flushed_after = true;
-	return ct_medication_add(c->pg, c->arena, &u->id, &m, &out, err);
+	return add_entry(c, u, &ct_medication_kind, at_us, &m, err);
+}
+
+/* Once a week the scales, losing a little at first. */
+static enum ct_rc
+add_weight(struct ctl *c, const struct ct_account *u, int days_ago,
+    int64_t at_us, struct ct_err *err)
+{
+	struct ct_weight w;
+
+	memcpy(&w, ct_weight_kind.fresh, sizeof(w));
+	w.weight_g = days_ago > 20 ? 4250 : days_ago > 13 ? 4180 : 4200;
+	return add_entry(c, u, &ct_weight_kind, at_us, &w, err);
+}
+
+static enum ct_rc
+add_check(struct ctl *c, const struct ct_account *u, int days_ago,
+    int64_t at_us, struct ct_err *err)
+{
+	struct ct_tube_check t;
+
+	memcpy(&t, ct_tube_check_kind.fresh, sizeof(t));
+	t.cap_on = t.suture_holding = t.patent = t.collar_ok = 1;
+	t.smell = 0;
+	t.dressing = days_ago % 3 ? CT_STR("clean") : CT_STR("changed");
+	t.skin = days_ago == 9 ? CT_STR("redness") : CT_STR("clean");
+	t.discharge = CT_STR("none");
+	t.mark_mcm = 12500;
+	return add_entry(c, u, &ct_tube_check_kind, at_us, &t, err);
+}
+
+/* What is looked at in the morning of one day. */
+static enum ct_rc
+add_morning(struct ctl *c, const struct ct_account *u, int d, int64_t at_us,
+    struct ct_err *err)
+{
+	if (add_check(c, u, d, at_us, err) != CT_OK ||
+	    (d % 2 == 0 && add_dose(c, u, at_us, err) != CT_OK) ||
+	    (d % 7 == 1 && add_weight(c, u, d, at_us, err) != CT_OK))
+		return err->rc;
+	return CT_OK;
 }
 
 static enum ct_rc
@@ -104,8 +155,8 @@ add_entries(struct ctl *c, const struct ct_account *u, struct ct_err *err)
 			if (add_meal(c, u, at, err) != CT_OK)
 				return err->rc;
 		}
-		if (d % 2 == 0 && day + 8 * HOUR_US < now &&
-		    add_dose(c, u, day + 7 * HOUR_US, err) != CT_OK)
+		if (day + 8 * HOUR_US < now &&
+		    add_morning(c, u, d, day + 7 * HOUR_US, err) != CT_OK)
 			return err->rc;
 	}
 	return CT_OK;

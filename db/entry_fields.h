@@ -1,6 +1,7 @@
 /*
- * The rows that the field table of every entry kind shares. Every kind's struct
- * begins with struct ct_entry, so its offsets are the kind's.
+ * The rows that the tables of every entry kind share: of its fields and of its
+ * list's parameters. Every kind's struct begins with struct ct_entry, so its
+ * offsets are the kind's.
  */
 #ifndef CT_DB_ENTRY_FIELDS_H
 #define CT_DB_ENTRY_FIELDS_H
@@ -42,6 +43,34 @@
 	    "who logged it"),                                                  \
 	ENTRY_OUT("my_role", CT_T_INT, my_role, CT_F_HIDDEN,                   \
 	    "the asker's role")
+
+#define ENTRY_ASK(m) offsetof(struct ct_entry_query, m)
+/* The kind's own filters follow them, in the order of its FILTERS. */
+#define ENTRY_QUERY                                                            \
+	{"cat_id", CT_T_UUID, ENTRY_ASK(cat), 0, 0, 0, NULL, NULL, NULL,       \
+	    "the cat; left out: the default cat"},                             \
+	{"page", CT_T_INT, ENTRY_ASK(page), 0, 0, 0, NULL, NULL, NULL,         \
+	    "from 1"},                                                         \
+	{"per_page", CT_T_INT, ENTRY_ASK(per_page), 0, 0, 0, NULL, NULL, NULL, \
+	    "1 to 100"},                                                       \
+	{"from", CT_T_TEXT, ENTRY_ASK(from), 0, 0, 40, NULL, NULL, NULL,       \
+	    "first care day, or an instant"},                                  \
+	{"to", CT_T_TEXT, ENTRY_ASK(to), 0, 0, 40, NULL, NULL, NULL,           \
+	    "last care day (included), or an instant (not included)"},         \
+	{"cursor", CT_T_TEXT, ENTRY_ASK(cursor), 0, 1, 80, NULL, NULL, NULL,   \
+	    "next_cursor of the page before; in place of page"},               \
+	{"ordering", CT_T_ENUM, ENTRY_ASK(ordering), 0, 0, 0, NULL,            \
+	    ct_entry_orderings, NULL, "which come first; left out: newest"},   \
+	{"deleted", CT_T_ENUM, ENTRY_ASK(deleted), 0, 0, 0, NULL,              \
+	    ct_entry_deleted, NULL,                                            \
+	    "only the deleted, or with them; left out: none of them"}
+
+#define ENTRY_FILTER(name, type, i, names, help)                               \
+	{(name), (type), ENTRY_ASK(filter[i]), 0, 1, 100, NULL, (names), NULL, \
+	    (help)}
 /* clang-format on */
+
+extern const char *const ct_entry_orderings[]; /* newest, oldest */
+extern const char *const ct_entry_deleted[];   /* only, with */
 
 #endif

@@ -1,9 +1,22 @@
 /*
  * SQL text that the statements of every entry kind share, as literals to be
- * joined by the compiler. T is the table, COLS its own columns as "e.x, e.y".
+ * joined by the compiler, and the rows made of it. Parameters of the macros:
+ *
+ *   T        the table
+ *   SIG      one letter per column of its own, as in struct ct_stmt
+ *   OWN      those columns, "x, y"; COLS: the same as "e.x, e.y"
+ *   VALS     their parameters, "$7, $8": add and update number them alike
+ *   FSIG     one letter per filter of its list
+ *   FILTERS  their conditions, " and ($13::text is null or e.x = $13)"
  */
 #ifndef CT_DB_ENTRY_SQL_H
 #define CT_DB_ENTRY_SQL_H
+
+#include "db/entry.h"
+
+#define CT_SQL_TEXT_(x) #x
+#define CT_SQL_TEXT(x)	CT_SQL_TEXT_(x)
+#define ENTRY_KEPT	"interval '" CT_SQL_TEXT(CT_ENTRY_KEPT_DAYS) " days'"
 
 #define ENTRY_HEAD                                                             \
 	"e.cat_id, e.id, e.given_at, e.care_day, e.notes, e.by_account, "      \
@@ -15,38 +28,88 @@
 	" and m.account_id = $1"                                               \
 	" left join account b on b.id = e.by_account "
 
-#define ENTRY_WHERE                                                            \
-	" where e.cat_id = $2 and e.deleted_at is null"                        \
-	" and ($3::date is null or e.care_day >= $3)"                          \
-	" and ($4::date is null or e.care_day <= $4)"                          \
-	" and ($5::timestamptz is null or e.given_at >= $5)"                   \
-	" and ($6::timestamptz is null or e.given_at < $6)"
+/*
+ * account, cat, role, id, time, notes, the kind's own from $7 on, then (kinds
+ * with a guard) log nothing in doubt. One row: no e.id means that the guard
+ * stopped it; none at all that the account may not. CTES, " , x as (…)", see
+ * m (id, timezone, day_start, role) and nothing of the new row; MORE are
+ * columns of theirs, joined by JOIN.
+ */
+#define ENTRY_ADD_WITH(T, OWN, COLS, VALS, CTES, GUARD, MORE, JOIN)            \
+	"with m as materialized (select c.id, c.timezone, c.day_start,"        \
+	" m.role from cat c join cat_member m on m.cat_id = c.id"              \
+	" and m.account_id = $1 and m.role >= $3 where c.id = $2)" CTES        \
+	", e as (insert into " T " (cat_id, id, given_at, care_day, notes,"    \
+	" by_account, " OWN ") select m.id, $4, coalesce($5, now()),"          \
+	" ct_care_day(coalesce($5, now()), m.timezone, m.day_start), $6,"      \
+	" $1, " VALS " from m" GUARD                                           \
+	" returning *) select " ENTRY_HEAD COLS MORE                           \
+	" from m left join e on true"                                          \
+	" left join account b on b.id = e.by_account" JOIN
+#define ENTRY_ADD(T, OWN, COLS, VALS)                                          \
+	ENTRY_ADD_WITH(T, OWN, COLS, VALS, "", "", "", "")
 
 /* account, id, with deleted */
 #define ENTRY_GET(T, COLS)                                                     \
 	"select " ENTRY_HEAD COLS ENTRY_FROM(                                  \
 	    T) "where e.id = $2 and ($3 or e.deleted_at is null)"
 
-/* account, cat, from day, to day, from, to, limit, offset */
+/* account, cat, limit, offset */
+#define ENTRY_ALIVE " where e.cat_id = $2 and e.deleted_at is null"
 #define ENTRY_LIST(T, COLS)                                                    \
 	"select " ENTRY_HEAD COLS ", (select count(*) from " T                 \
-	" e" ENTRY_WHERE ") as total" ENTRY_FROM(T) ENTRY_WHERE                \
-	    " order by e.given_at desc, e.id desc limit $7 offset $8"
-/* The same filters: how many, where the page asked for lies past the end. */
-#define ENTRY_COUNT(T)                                                         \
-	"select count(*) as total from " T " e"                                \
-	" join cat_member m on m.cat_id = e.cat_id"                            \
-	" and m.account_id = $1" ENTRY_WHERE
+	" e" ENTRY_ALIVE ") as total" ENTRY_FROM(T) ENTRY_ALIVE                \
+	    " order by e.given_at desc, e.id desc limit $3 offset $4"
 
 /*
- * One change of one entry: the old row goes to the audit trail, the new one
- * comes back. WHICH picks among rows that are the account's, SET changes them.
+ * account, cat, from day, to day, from, to, the place's time and id, deleted,
+ * limit, offset, count, then the kind's filters from $13 on. The instants and
+ * the place are never null: each side of the union is one range of its index,
+ * and the one that is not asked for is not read.
+ */
+#define ENTRY_WHICH(T, GONE, FILTERS)                                          \
+	" from " T " e where e.cat_id = $2 and e.deleted_at is " GONE          \
+	" and e.given_at >= $5 and e.given_at < $6"                            \
+	" and ($3::date is null or e.care_day >= $3)"                          \
+	" and ($4::date is null or e.care_day <= $4)" FILTERS
+#define ENTRY_SIDE(T, GONE, ASKED, AFTER, DIR, FILTERS)                        \
+	"(select e.*" ENTRY_WHICH(T, GONE,                                     \
+	    FILTERS) " and " ASKED " and (e.given_at, e.id) " AFTER            \
+		     " ($7, $8) order by e.given_at " DIR ", e.id " DIR        \
+		     " limit $10::bigint + $11::bigint)"
+#define ENTRY_LIVING "$9::text is distinct from 'only'"
+#define ENTRY_GONE   "$9::text is not null"
+#define ENTRY_FIND(T, COLS, AFTER, DIR, FILTERS)                               \
+	"select " ENTRY_HEAD COLS                                              \
+	", case when $12 then (select count(*)" ENTRY_WHICH(T, "null",         \
+	    FILTERS) " and " ENTRY_LIVING                                      \
+		     ") + (select count(*)" ENTRY_WHICH(T, "not null",         \
+			 FILTERS) " and " ENTRY_GONE                           \
+				  ") end as total from (" ENTRY_SIDE(T,        \
+				      "null", ENTRY_LIVING, AFTER, DIR,        \
+				      FILTERS) " union all " ENTRY_SIDE(T,     \
+				      "not null", ENTRY_GONE, AFTER, DIR,      \
+				      FILTERS) ") e join cat_member m on "     \
+					       "m.cat_id = e.cat_id"           \
+					       " and m.account_id = $1 left "  \
+					       "join account b on b.id = "     \
+					       "e.by_account"                  \
+					       " order by e.given_at " DIR     \
+					       ", e.id " DIR                   \
+					       " limit $10::bigint offset "    \
+					       "$11::bigint"
+
+/*
+ * account, version, role, id: one change of one entry. The old row goes to the
+ * audit trail, the new one comes back. WHICH picks among rows that are the
+ * account's, SET changes them.
  */
 #define ENTRY_CHANGE(T, COLS, ACTION, WHICH, SET)                              \
 	"with old as (select e.* from " T " e"                                 \
 	" join cat_member m on m.cat_id = e.cat_id"                            \
-	" and m.account_id = $1 and m.role >= 2"                               \
-	" where e.id = $2 and " WHICH " for no key update of e),"              \
+	" and m.account_id = $1 and m.role >= $3"                              \
+	" where e.id = $4 and e.version = $2 and " WHICH                       \
+	" for no key update of e),"                                            \
 	" e as (update " T " u set version = u.version + 1,"                   \
 	" updated_at = now(), " SET " from old, cat c"                         \
 	" where u.cat_id = old.cat_id and u.id = old.id"                       \
@@ -58,20 +121,53 @@
 	" join cat_member m on m.cat_id = e.cat_id and m.account_id = $1"      \
 	" left join account b on b.id = e.by_account"
 
-#define ENTRY_LIVE "e.version = $3 and e.deleted_at is null"
-/* account, id, version */
 #define ENTRY_REMOVE(T, COLS)                                                  \
-	ENTRY_CHANGE(T, COLS, "delete", ENTRY_LIVE, "deleted_at = now()")
-/* account, id, version */
+	ENTRY_CHANGE(                                                          \
+	    T, COLS, "delete", "e.deleted_at is null", "deleted_at = now()")
 #define ENTRY_RESTORE(T, COLS)                                                 \
-	ENTRY_CHANGE(T, COLS, "restore",                                       \
-	    "e.version = $3 and e.deleted_at is not null"                      \
-	    " and e.deleted_at > now() - interval '30 days'",                  \
+	ENTRY_CHANGE(T, COLS, "restore", "e.deleted_at > now() - " ENTRY_KEPT, \
 	    "deleted_at = null")
-/* account, id, version, given_at, notes, then SET's own from $6 on */
-#define ENTRY_UPDATE(T, COLS, SET)                                             \
-	ENTRY_CHANGE(T, COLS, "change", ENTRY_LIVE,                            \
-	    "given_at = $4, notes = $5, care_day = ct_care_day($4,"            \
-	    " c.timezone, c.day_start), " SET)
+/* … and given_at, notes, the kind's own from $7 on */
+#define ENTRY_UPDATE(T, OWN, COLS, VALS)                                       \
+	ENTRY_CHANGE(T, COLS, "change", "e.deleted_at is null",                \
+	    "given_at = $5, notes = $6, care_day = ct_care_day($5,"            \
+	    " c.timezone, c.day_start), (" OWN ") = row(" VALS ")")
+
+/* at most so many: entries whose time to be restored is over; how many */
+#define ENTRY_PURGE(T)                                                         \
+	"with gone as (delete from " T " e using (select o.cat_id, o.id"       \
+	" from " T " o where o.deleted_at < now() - " ENTRY_KEPT               \
+	" limit $1 for update skip locked) o where e.cat_id = o.cat_id"        \
+	" and e.id = o.id returning 1) select count(*) from gone"
+
+/* clang-format off */
+/* All statements of a kind but `add`. */
+#define ENTRY_STMTS(T, FIELDS, SIG, OWN, COLS, VALS, FSIG, FILTERS)            \
+	static const struct ct_stmt get = {T "_get", CT_OWNED, CT_READ,        \
+	    "uub", &FIELDS, ENTRY_GET(T, COLS)};                               \
+	static const struct ct_stmt list = {T "_list", CT_OWNED, CT_READ,      \
+	    "uuii", &FIELDS, ENTRY_LIST(T, COLS)};                             \
+	static const struct ct_stmt newest = {T "_newest", CT_OWNED, CT_READ,  \
+	    "uuddzzzutiib" FSIG, &FIELDS,                                      \
+	    ENTRY_FIND(T, COLS, "<", "desc", FILTERS)};                        \
+	static const struct ct_stmt oldest = {T "_oldest", CT_OWNED, CT_READ,  \
+	    "uuddzzzutiib" FSIG, &FIELDS,                                      \
+	    ENTRY_FIND(T, COLS, ">", "asc", FILTERS)};                         \
+	static const struct ct_stmt update = {T "_update", CT_OWNED, CT_WRITE, \
+	    "uiiuzt" SIG, &FIELDS, ENTRY_UPDATE(T, OWN, COLS, VALS)};          \
+	static const struct ct_stmt remove_one = {T "_remove", CT_OWNED,       \
+	    CT_WRITE, "uiiu", &FIELDS, ENTRY_REMOVE(T, COLS)};                 \
+	static const struct ct_stmt restore = {T "_restore", CT_OWNED,         \
+	    CT_WRITE, "uiiu", &FIELDS, ENTRY_RESTORE(T, COLS)};                \
+	static const struct ct_stmt purge = {T "_purge", CT_GLOBAL, CT_WRITE,  \
+	    "i", NULL, ENTRY_PURGE(T)}
+#define ENTRY_ADD_STMT(T, FIELDS, SIG, SQL)                                    \
+	static const struct ct_stmt add = {T "_add", CT_OWNED, CT_WRITE,       \
+	    "uuiuzt" SIG, &FIELDS, SQL}
+/* In the order of enum ct_entry_stmt. */
+#define ENTRY_TABLE                                                            \
+	{&add, &get, &list, &newest, &oldest, &update, &remove_one, &restore,  \
+	    &purge, NULL}
+/* clang-format on */
 
 #endif

@@ -36,10 +36,15 @@ static const struct ct_field fields[] = {
 	0, 0, NULL, NULL, NULL, "false: log nothing where a meal is near"},
     ENTRY_FIELDS_LAST,
 };
+_Static_assert(sizeof(struct ct_feeding) <= CT_ENTRY_MAX, "CT_ENTRY_MAX");
 const struct ct_fields ct_feeding_fields =
     CT_FIELDS("feeding", struct ct_feeding, fields);
 
-#define T "feeding"
+#define T   "feeding"
+#define SIG "iiiibbtt"
+#define OWN                                                                    \
+	"amount_ul, planned_ul, flush_before_ul, flush_after_ul,"              \
+	" flushed_before, flushed_after, route, outcome"
 #define COLS                                                                   \
 	"e.amount_ul, e.planned_ul, e.flush_before_ul, e.flush_after_ul,"      \
 	" e.flushed_before, e.flushed_after, e.route, e.outcome"
@@ -50,8 +55,7 @@ const struct ct_fields ct_feeding_fields =
  * The totals come from the snapshot, which lacks the new row: it is added in
  * C where it belongs to today.
  */
-static const struct ct_stmt add = {"feeding_add", CT_OWNED, CT_WRITE,
-    "uuiuztiiiibbttb", &ct_feeding_fields,
+ENTRY_ADD_STMT(T, ct_feeding_fields, SIG "b",
     "with c as materialized (select c.*, m.role,"
     " ct_care_day(now(), c.timezone, c.day_start) as today from cat c"
     " join cat_member m on m.cat_id = c.id and m.account_id = $1"
@@ -86,30 +90,41 @@ static const struct ct_stmt add = {"feeding_add", CT_OWNED, CT_WRITE,
     " near.name as near_by, " TRACKER_COLS
     " from c cross join lateral (select c.today as day) d"
     " join account b on b.id = $1"
-    " left join e on true left join near on true" TRACKER_FROM};
+    " left join e on true left join near on true" TRACKER_FROM);
 
-static const struct ct_stmt get = {"feeding_get", CT_OWNED, CT_READ, "uub",
-    &ct_feeding_fields, ENTRY_GET(T, COLS)};
-static const struct ct_stmt list = {"feeding_list", CT_OWNED, CT_READ,
-    "uuddzzii", &ct_feeding_fields, ENTRY_LIST(T, COLS)};
-static const struct ct_stmt count = {
-    "feeding_count", CT_OWNED, CT_READ, "uuddzz", NULL, ENTRY_COUNT(T)};
-static const struct ct_stmt update = {"feeding_update", CT_OWNED, CT_WRITE,
-    "uuiztiiiibbtt", &ct_feeding_fields,
-    ENTRY_UPDATE(T, COLS,
-	"amount_ul = $6, planned_ul = $7, flush_before_ul = $8,"
-	" flush_after_ul = $9, flushed_before = $10, flushed_after = $11,"
-	" route = $12, outcome = $13")};
-static const struct ct_stmt remove_one = {"feeding_remove", CT_OWNED, CT_WRITE,
-    "uui", &ct_feeding_fields, ENTRY_REMOVE(T, COLS)};
-static const struct ct_stmt restore = {"feeding_restore", CT_OWNED, CT_WRITE,
-    "uui", &ct_feeding_fields, ENTRY_RESTORE(T, COLS)};
+ENTRY_STMTS(T, ct_feeding_fields, SIG, OWN, COLS,
+    "$7, $8, $9, $10, $11, $12, $13, $14", "tt",
+    " and ($13::text is null or e.route = $13)"
+    " and ($14::text is null or e.outcome = $14)");
+const struct ct_stmt *const ct_feeding_stmts[] = ENTRY_TABLE;
 
-const struct ct_stmt *const ct_feeding_stmts[] = {
-    &add, &get, &list, &count, &update, &remove_one, &restore, NULL};
+static const struct ct_field query[] = {
+    ENTRY_QUERY,
+    ENTRY_FILTER("route", CT_T_ENUM, 0, routes, "only meals given that way"),
+    ENTRY_FILTER("outcome", CT_T_ENUM, 1, outcomes, "only those that went so"),
+};
+const struct ct_fields ct_feeding_query =
+    CT_FIELDS("feeding list", struct ct_entry_query, query);
 
-const struct ct_entry_kind ct_feeding_kind = {&ct_feeding_fields, &add, &get,
-    &list, &count, &update, &remove_one, &restore, sizeof(struct ct_feeding)};
+static const struct ct_feeding fresh = {
+    .e = {.given_at = CT_NULL_I64, .notes = {"", 0}},
+    .planned_ul = CT_NULL_I64,
+    .flush_before_ul = CT_NULL_I64,
+    .flush_after_ul = CT_NULL_I64,
+    .flushed_before = true,
+    .flushed_after = true,
+    .route = {"tube", 4},
+    .confirm = true,
+};
+
+const struct ct_entry_kind ct_feeding_kind = {.name = T,
+    .fields = &ct_feeding_fields,
+    .query = &ct_feeding_query,
+    .stmts = ct_feeding_stmts,
+    .fresh = &fresh,
+    .confirm = AT(confirm),
+    .stop_code = "double_feed",
+    .stop_text = "There is a meal close to this one; nothing was logged."};
 
 /* The snapshot of the totals lacks the meal itself. */
 static void
@@ -140,8 +155,7 @@ ct_feeding_add(struct ct_pg *pg, struct ct_arena *a,
 	int near;
 
 	ct_params_init(&p, a);
-	ct_entry_add_params(&p, &ct_feeding_kind, account, CT_HELPER, in);
-	ct_p_bool(&p, !in->confirm);
+	ct_entry_add_params(&p, &ct_feeding_kind, account, in);
 	if (ct_pg_run_locked(pg, ct_uuid_key64(&in->e.cat_id), &add, &p, a, &r,
 		err) != CT_OK)
 		return err->rc;

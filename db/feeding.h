@@ -17,7 +17,7 @@ struct ct_feeding {
 	struct ct_str outcome; /* absent: not said */
 	bool confirm; /* input: false asks to stop where a meal is near */
 };
-extern const struct ct_fields ct_feeding_fields;
+extern const struct ct_fields ct_feeding_fields, ct_feeding_query;
 extern const struct ct_stmt *const ct_feeding_stmts[];
 
 /* What adding a meal tells: the entry, the day with it, the meal before. */

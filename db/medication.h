@@ -1,4 +1,4 @@
-/* Doses given or skipped: the entry kind, and adding one. */
+/* Doses given or skipped: an entry kind. */
 #ifndef CT_DB_MEDICATION_H
 #define CT_DB_MEDICATION_H
 
@@ -14,13 +14,10 @@ struct ct_medication {
 	bool flushed_after;
 	struct ct_str status; /* given, skipped */
 	struct ct_str reason; /* <= 500 code points */
+	bool confirm;	      /* input: false asks to stop where the same was
+				 given CT_DOSE_GAP_H or less ago */
 };
-extern const struct ct_fields ct_medication_fields;
+extern const struct ct_fields ct_medication_fields, ct_medication_query;
 extern const struct ct_stmt *const ct_medication_stmts[];
-
-/* As ct_feeding_add; *out is the entry as stored. */
-enum ct_rc ct_medication_add(struct ct_pg *pg, struct ct_arena *a,
-    const struct ct_uuid *account, const struct ct_medication *in,
-    struct ct_medication *out, struct ct_err *err) CT_MUSTCHECK;
 
 #endif

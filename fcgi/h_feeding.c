@@ -1,24 +1,9 @@
 /* Meals: logging one with its warnings; the rest is every entry's life. */
-#include <string.h>
-
 #include "care/intake.h"
 #include "db/feeding.h"
 #include "fcgi/h_entry.h"
 #include "fcgi/handlers.h"
 #include "fcgi/resp.h"
-
-_Static_assert(sizeof(struct ct_feeding) <= CT_ENTRY_MAX, "CT_ENTRY_MAX");
-
-static void
-warning(struct ct_jw *w, const char *code, const char *text)
-{
-	ct_jw_obj(w);
-	ct_jw_key(w, "code");
-	ct_jw_cstr(w, code);
-	ct_jw_key(w, "message");
-	ct_jw_cstr(w, text);
-	ct_jw_end(w);
-}
 
 static void
 warn_double(struct ct_req *r, const struct ct_feeding_added *a, struct ct_jw *w)
@@ -28,14 +13,10 @@ warn_double(struct ct_req *r, const struct ct_feeding_added *a, struct ct_jw *w)
 	char ml[24];
 	size_t n = ct_milli_text(a->near_ul, ml);
 
-	ct_jw_obj(w);
-	ct_jw_key(w, "code");
-	ct_jw_cstr(w, "double_feed");
-	ct_jw_key(w, "message");
-	ct_jw_cstr(
-	    w, ct_arena_printf(r->a, "%.*s gave %.*s mL %lld min %s.",
-		   CT_STR_FMT(a->near_by), ct_int(n), ml, (long long)minutes,
-		   us < 0 ? "after that" : "before"));
+	ct_warn_begin(w, "double_feed",
+	    ct_arena_printf(r->a, "%.*s gave %.*s mL %lld min %s.",
+		CT_STR_FMT(a->near_by), ct_int(n), ml, (long long)minutes,
+		us < 0 ? "after that" : "before"));
 	ct_jw_key(w, "by");
 	ct_jw_str(w, a->near_by);
 	ct_jw_key(w, "minutes_ago");
@@ -60,48 +41,37 @@ write_warnings(
 	ct_jw_arr(w);
 	if (a->near_at != CT_NULL_I64)
 		warn_double(r, a, w);
-	if (cap != CT_CAP_FINE)
-		warning(w, cap == CT_CAP_SOFT ? "over_cap" : "far_over_cap",
+	if (cap != CT_CAP_FINE) {
+		ct_warn_begin(w,
+		    cap == CT_CAP_SOFT ? "over_cap" : "far_over_cap",
 		    caps[cap]);
+		ct_jw_end(w);
+	}
 	if (a->feeding.e.care_day == a->day.day &&
-	    ct_over_day(a->day.target_ul, a->day.fed_ul))
-		warning(w, "over_day", "The day is over 110 % of its target.");
+	    ct_over_day(a->day.target_ul, a->day.fed_ul)) {
+		ct_warn_begin(
+		    w, "over_day", "The day is over 110 % of its target.");
+		ct_jw_end(w);
+	}
 	ct_jw_end(w);
-}
-
-static enum ct_rc
-stopped(struct ct_req *r, const struct ct_feeding_added *a, struct ct_err *err)
-{
-	struct ct_buf b;
-	struct ct_jw w;
-
-	ct_buf_init(&b, r->a, 512);
-	ct_jw_init(&w, &b);
-	write_warnings(r, a, &w);
-	r->extra_key = "warnings";
-	r->extra = ct_buf_str(&b);
-	return ct_fail(err, CT_CONFLICT, "double_feed",
-	    "There is a meal close to this one; nothing was logged.");
 }
 
 static enum ct_rc
 add(struct ct_req *r, struct ct_feeding_added *out, struct ct_err *err)
 {
 	struct ct_feeding in;
-	uint64_t seen;
+	struct ct_jw w;
+	struct ct_buf b;
 
-	ct_fields_clear(ct_feeding_kind.fields, &in);
-	in.e.given_at = CT_NULL_I64;
-	in.e.notes = CT_STR("");
-	in.flushed_before = in.flushed_after = in.confirm = true;
-	in.route = CT_STR("tube");
-	if (ct_req_bind(r, CT_BIND_CREATE, &in, &seen, err) != CT_OK ||
-	    ct_entry_prepare(r, &in.e, err) != CT_OK)
+	if (ct_entry_read(r, &ct_feeding_kind, &in, err) != CT_OK ||
+	    ct_feeding_add(r->pg, r->a, &r->account, &in, out, err) != CT_OK)
 		return err->rc;
-	ct_req_bump(r, &in.e.cat_id);
-	if (ct_feeding_add(r->pg, r->a, &r->account, &in, out, err) != CT_OK)
-		return err->rc;
-	return out->stopped ? stopped(r, out, err) : CT_OK;
+	if (!out->stopped)
+		return CT_OK;
+	ct_buf_init(&b, r->a, 512);
+	ct_jw_init(&w, &b);
+	write_warnings(r, out, &w);
+	return ct_entry_stopped(r, &ct_feeding_kind, ct_buf_str(&b), err);
 }
 
 /* {message, previous_remaining if it is >= 0, data, tracker, warnings} */
@@ -150,29 +120,4 @@ CT_HANDLER(h_tracker_add_feeding)
 	answer(r, "Feeding added",
 	    ct_intake_of(a.day.target_ul, fed).remaining_ul, &a);
 	return CT_OK;
-}
-
-CT_HANDLER(h_feeding_list)
-{
-	return ct_entry_list_h(r, &ct_feeding_kind, false, err);
-}
-
-CT_HANDLER(h_feeding_get)
-{
-	return ct_entry_get_h(r, &ct_feeding_kind, err);
-}
-
-CT_HANDLER(h_feeding_patch)
-{
-	return ct_entry_patch_h(r, &ct_feeding_kind, err);
-}
-
-CT_HANDLER(h_feeding_delete)
-{
-	return ct_entry_delete_h(r, &ct_feeding_kind, err);
-}
-
-CT_HANDLER(h_feeding_restore)
-{
-	return ct_entry_restore_h(r, &ct_feeding_kind, err);
 }

@@ -25,8 +25,9 @@ CT_HANDLER(h_root)
 
 CT_HANDLER(h_index)
 {
-	static const char *const nouns[] = {
-	    "auth", "feeding", "medication_log", "tracker", "report", "admin"};
+	static const char *const nouns[] = {"auth", "feeding", "medication_log",
+	    "weight", "observation", "water", "tube_check", "tracker", "report",
+	    "admin"};
 	struct ct_jw *w = ct_resp_json(r, 200);
 
 	(void)err;

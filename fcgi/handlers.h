@@ -11,7 +11,7 @@
 #define CT_HANDLER(name) enum ct_rc name(struct ct_req *r, struct ct_err *err)
 
 extern const struct ct_fields ct_login_in, ct_password_change_in,
-    ct_password_confirm_in, ct_list_query, ct_entry_version_in, ct_days_query,
+    ct_password_confirm_in, ct_page_query, ct_entry_version_in, ct_days_query,
     ct_cat_query, ct_target_in, ct_report_in, ct_mail_token_in,
     ct_password_forgot_in, ct_password_reset_in, ct_email_change_in,
     ct_account_delete_in, ct_consent_in, ct_reset_in, ct_admin_account_query,
@@ -60,18 +60,15 @@ CT_HANDLER(h_api_token_add);
 CT_HANDLER(h_api_token_revoke);
 
 CT_HANDLER(h_feeding_add);
-CT_HANDLER(h_feeding_list);
-CT_HANDLER(h_feeding_get);
-CT_HANDLER(h_feeding_patch);
-CT_HANDLER(h_feeding_delete);
-CT_HANDLER(h_feeding_restore);
-
-CT_HANDLER(h_medication_add);
-CT_HANDLER(h_medication_list);
-CT_HANDLER(h_medication_get);
-CT_HANDLER(h_medication_patch);
-CT_HANDLER(h_medication_delete);
-CT_HANDLER(h_medication_restore);
+/* Of the route's kind. */
+CT_HANDLER(h_entry_add);
+CT_HANDLER(h_entry_list);
+CT_HANDLER(h_entry_get);
+CT_HANDLER(h_entry_patch);
+CT_HANDLER(h_entry_delete);
+CT_HANDLER(h_entry_restore);
+CT_HANDLER(h_entry_history);
+CT_HANDLER(h_cat_audit);
 
 CT_HANDLER(h_today);
 CT_HANDLER(h_set_target);

@@ -3,7 +3,11 @@
 #include "db/api_token.h"
 #include "db/feeding.h"
 #include "db/medication.h"
+#include "db/observation.h"
 #include "db/preference.h"
+#include "db/tube_check.h"
+#include "db/water.h"
+#include "db/weight.h"
 #include "fcgi/handlers.h"
 #include "fcgi/route.h"
 
@@ -14,9 +18,29 @@
 		.class = CT_C_##c, .handler = fn, .summary = text, __VA_ARGS__ \
 	}
 
+/* The life of an entry kind: ct_<noun>_kind, its fields and its parameters;
+ * then what its list has besides. */
+#define ENTRY(path, noun, add, one, many, ...)                                 \
+	ROUTE(POST, path, LOG, LOG, add, "log " one, .flags = CT_R_IDEM,       \
+	    .body = &ct_##noun##_fields, .kind = &ct_##noun##_kind),           \
+	    ROUTE(GET, path, READ, READ, h_entry_list, "list of " many,        \
+		.tag = #noun, .query = &ct_##noun##_query,                     \
+		.kind = &ct_##noun##_kind, __VA_ARGS__),                       \
+	    ROUTE(GET, path "/{id}", READ, READ, h_entry_get, one,             \
+		.kind = &ct_##noun##_kind),                                    \
+	    ROUTE(PATCH, path "/{id}", LOG, LOG, h_entry_patch, "change " one, \
+		.body = &ct_##noun##_fields, .kind = &ct_##noun##_kind),       \
+	    ROUTE(DELETE, path "/{id}", LOG, LOG, h_entry_delete,              \
+		"delete " one "; it can be restored",                          \
+		.body = &ct_entry_version_in, .kind = &ct_##noun##_kind),      \
+	    ROUTE(POST, path "/{id}/restore", LOG, LOG, h_entry_restore,       \
+		"undo a delete", .kind = &ct_##noun##_kind),                   \
+	    ROUTE(GET, path "/{id}/history", READ, READ, h_entry_history,      \
+		"what was changed, newest first, with the values before",      \
+		.query = &ct_page_query, .out = "200 Events",                  \
+		.kind = &ct_##noun##_kind)
+
 #define A "/api/auth"
-#define F "/api/feeding"
-#define M "/api/medication_log"
 #define T "/api/tracker"
 #define R "/api/report"
 #define X "/api/admin"
@@ -25,35 +49,19 @@ const struct ct_route ct_routes[] = {
     ROUTE(GET, T "/today", READ, READ, h_today,
 	"today's target, what was given and what is left", .tag = "today",
 	.query = &ct_cat_query, .out = "200 Tracker"),
-    ROUTE(POST, F, LOG, LOG, h_feeding_add, "log a meal", .flags = CT_R_IDEM,
-	.body = &ct_feeding_fields, .kind = &ct_feeding_kind),
-    ROUTE(GET, F, READ, READ, h_feeding_list, "meals, newest first",
-	.tag = "feeding", .query = &ct_list_query, .kind = &ct_feeding_kind),
-    ROUTE(GET, F "/{id}", READ, READ, h_feeding_get, "one meal",
-	.kind = &ct_feeding_kind),
-    ROUTE(PATCH, F "/{id}", LOG, LOG, h_feeding_patch, "change a meal",
-	.body = &ct_feeding_fields, .kind = &ct_feeding_kind),
-    ROUTE(DELETE, F "/{id}", LOG, LOG, h_feeding_delete,
-	"delete a meal; it can be restored", .body = &ct_entry_version_in,
-	.kind = &ct_feeding_kind),
-    ROUTE(POST, F "/{id}/restore", LOG, LOG, h_feeding_restore, "undo a delete",
-	.kind = &ct_feeding_kind),
-
-    ROUTE(POST, M, LOG, LOG, h_medication_add, "log a dose", .flags = CT_R_IDEM,
-	.body = &ct_medication_fields, .kind = &ct_medication_kind),
-    ROUTE(GET, M, READ, READ, h_medication_list,
-	"doses, newest first; without page a bare array of the last 100",
-	.tag = "medication", .query = &ct_list_query,
-	.out = "200 [Medication]|MedicationPage", .kind = &ct_medication_kind),
-    ROUTE(GET, M "/{id}", READ, READ, h_medication_get, "one dose",
-	.kind = &ct_medication_kind),
-    ROUTE(PATCH, M "/{id}", LOG, LOG, h_medication_patch, "change a dose",
-	.body = &ct_medication_fields, .kind = &ct_medication_kind),
-    ROUTE(DELETE, M "/{id}", LOG, LOG, h_medication_delete,
-	"delete a dose; it can be restored", .body = &ct_entry_version_in,
-	.kind = &ct_medication_kind),
-    ROUTE(POST, M "/{id}/restore", LOG, LOG, h_medication_restore,
-	"undo a delete", .kind = &ct_medication_kind),
+    ENTRY("/api/feeding", feeding, h_feeding_add, "a meal", "meals"),
+    ENTRY("/api/medication_log", medication, h_entry_add, "a dose",
+	"doses, without page a bare array of the last 100",
+	.out = "200 [Medication]|MedicationPage"),
+    ENTRY("/api/weight", weight, h_entry_add, "a weight", "weights"),
+    ENTRY("/api/observation", observation, h_entry_add, "an observation",
+	"observations"),
+    ENTRY("/api/water", water, h_entry_add, "extra water", "extra water"),
+    ENTRY("/api/tube_check", tube_check, h_entry_add, "a look at the tube",
+	"looks at the tube"),
+    ROUTE(GET, "/api/cat/{id}/audit", READ, READ, h_cat_audit,
+	"who changed or deleted what of the cat, newest first",
+	.flags = CT_R_CAT, .query = &ct_page_query, .out = "200 Events"),
 
     ROUTE(POST, T "/today", FULL, LOG, h_set_target,
 	"set the target from today on", .flags = CT_R_IDEM,

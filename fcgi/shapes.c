@@ -11,8 +11,8 @@
 #include "fcgi/openapi.h"
 
 #define PAGE                                                                   \
-	"page:int pages:int per_page:int total:int has_next:bool "             \
-	"has_prev:bool"
+	"page:int? pages:int? per_page:int total:int? has_next:bool "          \
+	"has_prev:bool next_cursor:string?"
 #define DAY                                                                    \
 	"id:uuid target_date:day care_day:day day_start:string=00:00 "         \
 	"day_hours:decimal daily_target_ml:decimal total_fed_ml:decimal "      \
@@ -30,16 +30,25 @@ const struct ct_shape ct_shapes[] = {
 	"wrong with each field; current: the entry as it is now"},
     {"Message", NULL, "message:string", NULL},
     {"By", NULL, "id:uuid? name:string=Ann", "who logged it"},
-    {"Pagination", NULL, PAGE, "per_page is at most 100"},
+    {"Pagination", NULL, PAGE,
+	"per_page is at most 100; after a cursor page, pages and total are "
+	"null"},
     {"FeedingAdded", NULL,
 	"message:string previous_remaining?:decimal data:Feeding "
 	"tracker:Tracker warnings:[Warning]",
 	"the entry, the day with it, and what to know about it"},
     {"Warning", NULL,
 	"code:string=double_feed message:string by?:string=Ann "
-	"minutes_ago?:int "
-	"amount_ml?:decimal time_given?:time",
-	"never blocks; by and what follows: the meal close to this one"},
+	"minutes_ago?:int amount_ml?:decimal time_given?:time "
+	"medication_name?:string dosage?:string change_percent?:decimal "
+	"reference_weight_g?:int reference_weight_kg?:decimal "
+	"level?:string=vet minutes_after?:int count?:int items?:[string]",
+	"never blocks; what follows the message goes with the code"},
+    {"Event", NULL,
+	"at:time by:By action:string=change noun:string=feeding noun_id:uuid? "
+	"before:any",
+	"a change of an entry, with its values before"},
+    {"Events", NULL, "events:[Event] pagination:Pagination", "newest first"},
     {"LastFeeding", NULL, "time_given:time amount_ml:decimal by:string?=Ann",
 	NULL},
     {"Tracker", NULL, DAY, "a care day of a cat"},

@@ -20,6 +20,10 @@ enum thing {
 	CAT,
 	FEEDING,
 	MEDICATION,
+	WEIGHT,
+	OBSERVATION,
+	WATER,
+	TUBE_CHECK,
 	REPORT,
 	SESSION,
 	TOKEN,
@@ -41,6 +45,18 @@ static const struct {
 	"{'medication_name':'$mark','dosage':'1','amount_ml':1,"
 	"'cat_id':'$cat'}",
 	"data.id", true, false},
+    [WEIGHT] = {"POST", "/api/weight",
+	"{'weight_g':4000,'notes':'$mark','cat_id':'$cat'}", "data.id", true,
+	false},
+    [OBSERVATION] = {"POST", "/api/observation",
+	"{'kind':'cough','notes':'$mark','cat_id':'$cat'}", "data.id", true,
+	false},
+    [WATER] = {"POST", "/api/water",
+	"{'amount_ml':5,'notes':'$mark','cat_id':'$cat'}", "data.id", true,
+	false},
+    [TUBE_CHECK] = {"POST", "/api/tube_check",
+	"{'cap_on':true,'notes':'$mark','cat_id':'$cat'}", "data.id", true,
+	false},
     [REPORT] = {"POST", "/api/report/feeding",
 	"{'format':'csv','cat_id':'$cat'}", "report_id", true, true},
     [SESSION] = {"GET", "/api/auth/session", NULL, "sessions.0.id", false,
@@ -81,6 +97,17 @@ struct sample {
 	{                                                                      \
 		.method = #m, .pattern = path, __VA_ARGS__                     \
 	}
+/* The life of an entry. */
+#define ENTRY(path, t, new, change)                                            \
+	ROUTE(POST, path, .body = (new), .role = HELPER),                      \
+	    ROUTE(GET, path, .query = IN_CAT, .role = VIEWER),                 \
+	    ROUTE(GET, path "/{id}", .thing = (t), .role = VIEWER),            \
+	    ROUTE(GET, path "/{id}/history", .thing = (t), .role = VIEWER),    \
+	    ROUTE(PATCH, path "/{id}", .thing = (t), .body = (change),         \
+		.role = CAREGIVER),                                            \
+	    ROUTE(DELETE, path "/{id}", .thing = (t), .role = CAREGIVER),      \
+	    ROUTE(POST, path "/{id}/restore", .thing = (t),                    \
+		.is_deleted = true, .role = CAREGIVER)
 #define A "/api/auth"
 #define F "/api/feeding"
 #define M "/api/medication_log"
@@ -126,22 +153,16 @@ static const struct sample samples[] = {
     ROUTE(POST, A "/token", .body = "{'name':'n','scope':'read'}", .ok = 201),
     ROUTE(DELETE, A "/token/{id}", .thing = TOKEN),
 
-    ROUTE(POST, F, .body = MEAL, .role = HELPER),
-    ROUTE(GET, F, .query = IN_CAT, .role = VIEWER),
-    ROUTE(GET, F "/{id}", .thing = FEEDING, .role = VIEWER),
-    ROUTE(PATCH, F "/{id}", .thing = FEEDING, .body = "{'amount_ml':1}",
-	.role = CAREGIVER),
-    ROUTE(DELETE, F "/{id}", .thing = FEEDING, .role = CAREGIVER),
-    ROUTE(POST, F "/{id}/restore", .thing = FEEDING, .is_deleted = true,
-	.role = CAREGIVER),
-    ROUTE(POST, M, .body = MED, .role = HELPER),
-    ROUTE(GET, M, .query = IN_CAT, .role = VIEWER),
-    ROUTE(GET, M "/{id}", .thing = MEDICATION, .role = VIEWER),
-    ROUTE(PATCH, M "/{id}", .thing = MEDICATION, .body = "{'dosage':'2'}",
-	.role = CAREGIVER),
-    ROUTE(DELETE, M "/{id}", .thing = MEDICATION, .role = CAREGIVER),
-    ROUTE(POST, M "/{id}/restore", .thing = MEDICATION, .is_deleted = true,
-	.role = CAREGIVER),
+    ENTRY(F, FEEDING, MEAL, "{'amount_ml':1}"),
+    ENTRY(M, MEDICATION, MED, "{'dosage':'2'}"),
+    ENTRY("/api/weight", WEIGHT, "{'weight_g':4100,'cat_id':'$cat'}",
+	"{'weight_g':4200}"),
+    ENTRY("/api/observation", OBSERVATION, "{'kind':'pain','cat_id':'$cat'}",
+	"{'severity':2}"),
+    ENTRY("/api/water", WATER, MEAL, "{'way':'drunk'}"),
+    ENTRY("/api/tube_check", TUBE_CHECK, "{'smell':false,'cat_id':'$cat'}",
+	"{'smell':true}"),
+    ROUTE(GET, "/api/cat/{id}/audit", .thing = CAT, .role = VIEWER),
 
     ROUTE(GET, T "/today", .query = IN_CAT, .role = VIEWER),
     ROUTE(POST, T "/today", .body = "{'daily_target_ml':200,'cat_id':'$cat'}",
@@ -169,6 +190,7 @@ static const struct sample samples[] = {
 };
 
 #undef ROUTE
+#undef ENTRY
 #undef A
 #undef F
 #undef M

@@ -117,13 +117,14 @@ static void
 add_largest(struct ct_who *who)
 {
 	struct ct_pg *pg = open_pg(who);
-	struct ct_medication in, out;
+	const struct ct_res *row;
+	struct ct_medication in;
+	bool stopped;
 	struct ct_uuid account;
 
 	assert_true(ct_uuid_parse(ct_str_of(who->id), &account));
-	ct_fields_clear(ct_medication_kind.fields, &in);
+	memcpy(&in, ct_medication_kind.fresh, sizeof(in));
 	assert_true(ct_uuid_parse(ct_str_of(cat_of(who)), &in.e.cat_id));
-	in.e.given_at = CT_NULL_I64;
 	in.e.notes = faces(who->a, NOTES_MAX);
 	in.reason = faces(who->a, REASON_MAX);
 	in.name = faces(who->a, 100);
@@ -133,7 +134,9 @@ add_largest(struct ct_who *who)
 	in.status = CT_STR("skipped");
 	for (unsigned i = 0; i < PAGE; i++) {
 		in.e.id = ct_uuid_new();
-		OK(ct_medication_add(pg, who->a, &account, &in, &out, &err));
+		in.e.given_at = CT_NULL_I64;
+		OK(ct_entry_add(pg, who->a, &ct_medication_kind, &account, &in,
+		    &row, &stopped, &err));
 	}
 }
 

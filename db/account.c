@@ -80,13 +80,15 @@ static const struct ct_stmt get = {"account_get", CT_OWNED, CT_READ, "u",
     " and m.cat_id = a.default_cat left join cat c on c.id = m.cat_id"
     " where a.id = $1"};
 
-/* account, first, last, cat name, breed, age, weight, zone, target, set */
+/* account, first, last, cat name, breed, age, weight, zone, target, set target,
+ * set weight */
 static const struct ct_stmt update = {"account_update", CT_OWNED, CT_WRITE,
-    "uttttiitib", NULL,
+    "uttttiitibb", NULL,
     "with a as (update account a set first_name = $2, last_name = $3"
     " where a.id = $1 returning a.id, a.default_cat),"
     " c as (update cat c set name = $4, breed = $5, age_years = $6,"
-    " weight_g = $7, timezone = $8 from a join cat_member m"
+    " weight_g = case when $11 then $7 else c.weight_g end,"
+    " timezone = $8 from a join cat_member m"
     " on m.account_id = a.id and m.cat_id = a.default_cat"
     " and m.role >= 3 where c.id = m.cat_id"
     " returning c.id, c.timezone, c.day_start)"
@@ -239,7 +241,8 @@ ct_account_get(struct ct_pg *pg, struct ct_arena *a, const struct ct_uuid *id,
 
 enum ct_rc
 ct_account_update(struct ct_pg *pg, struct ct_arena *a,
-    const struct ct_account *u, bool set_target, struct ct_err *err)
+    const struct ct_account *u, bool set_target, bool set_weight,
+    struct ct_err *err)
 {
 	struct ct_params p;
 
@@ -254,6 +257,7 @@ ct_account_update(struct ct_pg *pg, struct ct_arena *a,
 	ct_p_text(&p, u->timezone);
 	ct_p_i64(&p, u->target_ul);
 	ct_p_bool(&p, set_target);
+	ct_p_bool(&p, set_weight);
 	if (ct_pg_run(pg, &update, &p, a, NULL, err) != CT_OK)
 		return zone_fault(err);
 	return CT_OK;

@@ -55,11 +55,12 @@ enum ct_rc ct_account_get(struct ct_pg *pg, struct ct_arena *a,
 enum ct_rc ct_account_lock(struct ct_pg *pg, struct ct_arena *a,
     const struct ct_uuid *id, struct ct_err *err) CT_MUSTCHECK;
 /*
- * Names, cat profile and zone; the target from today on where set_target.
+ * Names, cat profile and zone; the target from today on where set_target. The
+ * weight only where set_weight: a weight entry may have come meanwhile.
  * CT_INVALID with field timezone.
  */
 enum ct_rc ct_account_update(struct ct_pg *pg, struct ct_arena *a,
-    const struct ct_account *u, bool set_target,
+    const struct ct_account *u, bool set_target, bool set_weight,
     struct ct_err *err) CT_MUSTCHECK;
 
 /* What a log-in needs to know about an address, known or not. */

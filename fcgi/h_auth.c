@@ -247,13 +247,19 @@ CT_HANDLER(h_me)
 	return answer_user(r, 200, NULL, &r->account, err);
 }
 
+/* Whether the body had that member of the account. */
+static bool
+has(uint64_t seen, const char *name)
+{
+	const struct ct_field *f = ct_fields_find(&ct_account_fields, name);
+
+	return seen >> (f - ct_account_fields.f) & 1;
+}
+
 CT_HANDLER(h_profile)
 {
 	struct ct_account u;
 	uint64_t seen;
-	size_t target =
-	    (size_t)(ct_fields_find(&ct_account_fields, "daily_target_ml") -
-		     ct_account_fields.f);
 
 	/* Locked between reading and writing: of two changes none is lost. */
 	if (ct_pg_begin(r->pg, r->a, false, err) != CT_OK ||
@@ -262,8 +268,8 @@ CT_HANDLER(h_profile)
 	    ct_req_bind(r, CT_BIND_PATCH, &u, &seen, err) != CT_OK)
 		return err->rc;
 	ct_req_bump(r, &u.cat_id);
-	if (ct_account_update(r->pg, r->a, &u, seen >> target & 1, err) !=
-		CT_OK ||
+	if (ct_account_update(r->pg, r->a, &u, has(seen, "daily_target_ml"),
+		has(seen, "cat_weight"), err) != CT_OK ||
 	    ct_pg_commit(r->pg, err) != CT_OK)
 		return err->rc;
 	return answer_user(

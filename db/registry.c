@@ -14,6 +14,7 @@
 #include "db/observation.h"
 #include "db/outbox.h"
 #include "db/preference.h"
+#include "db/purge.h"
 #include "db/report.h"
 #include "db/session.h"
 #include "db/totp.h"
@@ -40,6 +41,7 @@ const struct ct_stmt *const *const ct_stmt_tables[] = {
     ct_water_stmts,
     ct_tube_check_stmts,
     ct_audit_stmts,
+    ct_purge_stmts,
     ct_tracker_stmts,
     ct_report_stmts,
     ct_outbox_stmts,

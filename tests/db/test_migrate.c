@@ -206,6 +206,14 @@ test_roles(void **state)
 	assert_int_equal(ct_migrate_check(app, &err), CT_OK);
 	assert_int_equal(
 	    ct_pg_script(app, "update cat set name = 'Miez'", &err), CT_OK);
+	/* What it may not do itself, its functions do within their bounds. */
+	script("insert into audit_event (at, action, noun) values"
+	       " (now() - interval '401 days', 'x', 'x'), (now(), 'x', 'x')");
+	assert_int_equal(ct_pg_script(app,
+			     "do $$ begin if ct_audit_purge(10) <> 1 then"
+			     " raise 'not the old one'; end if; end $$",
+			     &err),
+	    CT_OK);
 	static const char *const denied[] = {"create table x (n int)",
 	    "drop table cat", "delete from audit_event",
 	    "update audit_event set noun = ''",

@@ -17,6 +17,7 @@
 #include "db/purge.h"
 #include "db/report.h"
 #include "db/session.h"
+#include "db/state.h"
 #include "db/totp.h"
 #include "db/tracker.h"
 #include "db/tube_check.h"
@@ -43,6 +44,7 @@ const struct ct_stmt *const *const ct_stmt_tables[] = {
     ct_audit_stmts,
     ct_purge_stmts,
     ct_tracker_stmts,
+    ct_state_stmts,
     ct_report_stmts,
     ct_outbox_stmts,
     ct_idempotency_stmts,

@@ -228,10 +228,9 @@ ct_tracker_reset(struct ct_pg *pg, struct ct_arena *a,
 	return CT_OK;
 }
 
-static void
-last_feeding(const struct ct_tracker *t, struct ct_jw *w)
+void
+ct_last_feeding_write(const struct ct_tracker *t, struct ct_jw *w)
 {
-	ct_jw_key(w, "last_feeding");
 	if (t->last_at == CT_NULL_I64) {
 		ct_jw_null(w);
 		return;
@@ -286,7 +285,8 @@ ct_tracker_write_members(
 	ct_jw_bool(w, in.completed);
 	ct_jw_key(w, "is_overdue");
 	ct_jw_bool(w, !in.completed && now_us >= t->ends_at);
-	last_feeding(t, w);
+	ct_jw_key(w, "last_feeding");
+	ct_last_feeding_write(t, w);
 	ct_jw_key(w, "next_due");
 	ct_jw_null(w);
 	when(w, "last_updated",

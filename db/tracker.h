@@ -63,6 +63,8 @@ enum ct_rc ct_cat_refused(struct ct_pg *pg, struct ct_arena *a,
 /* The JSON object of API.md; now_us decides is_overdue. */
 void ct_tracker_write(
     const struct ct_tracker *t, int64_t now_us, struct ct_jw *w);
+/* Its last meal {time_given, amount_ml, by}, or null. */
+void ct_last_feeding_write(const struct ct_tracker *t, struct ct_jw *w);
 /* Its members, inside an open object. */
 void ct_tracker_write_members(
     const struct ct_tracker *t, int64_t now_us, struct ct_jw *w);

@@ -10,6 +10,7 @@
 
 #define CT_HANDLER(name) enum ct_rc name(struct ct_req *r, struct ct_err *err)
 
+extern const struct ct_fields ct_timeline_query, ct_handover_query;
 extern const struct ct_fields ct_login_in, ct_password_change_in,
     ct_password_confirm_in, ct_page_query, ct_entry_version_in, ct_days_query,
     ct_cat_query, ct_target_in, ct_report_in, ct_mail_token_in,
@@ -68,6 +69,9 @@ CT_HANDLER(h_entry_patch);
 CT_HANDLER(h_entry_delete);
 CT_HANDLER(h_entry_restore);
 CT_HANDLER(h_entry_history);
+CT_HANDLER(h_state);
+CT_HANDLER(h_timeline);
+CT_HANDLER(h_handover);
 CT_HANDLER(h_cat_audit);
 
 CT_HANDLER(h_today);

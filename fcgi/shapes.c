@@ -54,6 +54,23 @@ const struct ct_shape ct_shapes[] = {
     {"Tracker", NULL, DAY, "a care day of a cat"},
     {"TrackerDone", NULL,
 	"message:string deleted_feedings?:int tracker:Tracker", NULL},
+    {"LastDose", NULL,
+	"time_given:time medication_name:string dosage:string by:string=Ann",
+	NULL},
+    {"LastWeight", NULL, "time_given:time weight_kg:decimal", NULL},
+    {"State", NULL,
+	"cat_id:uuid name:string=Miso members:int today:Tracker "
+	"last_meal:LastFeeding? last_medication:LastDose? "
+	"last_weight:LastWeight? next_due:any alerts:any",
+	"a cat at a glance"},
+    {"TimelineItem", NULL, "kind:string=feeding entry:any",
+	"entry: as its own list has it"},
+    {"Timeline", NULL, "timeline:[TimelineItem] pagination:Pagination",
+	"entries of all kinds, newest first"},
+    {"Handover", NULL,
+	"since:time counts:any fed_ml:decimal today:Tracker "
+	"last_medication:LastDose? timeline:[TimelineItem]",
+	"counts: entries of each kind since; timeline: the newest 100"},
     {"History", NULL, "trackers:[Tracker] total_count:int", "newest first"},
     {"Stats", NULL,
 	"days:int total_days:int completed_days:int completion_rate:decimal "

@@ -162,6 +162,9 @@ static const struct sample samples[] = {
     ENTRY("/api/water", WATER, MEAL, "{'way':'drunk'}"),
     ENTRY("/api/tube_check", TUBE_CHECK, "{'smell':false,'cat_id':'$cat'}",
 	"{'smell':true}"),
+    ROUTE(GET, "/api/cat/{id}/state", .thing = CAT, .role = VIEWER),
+    ROUTE(GET, "/api/cat/{id}/timeline", .thing = CAT, .role = VIEWER),
+    ROUTE(GET, "/api/cat/{id}/handover", .thing = CAT, .role = VIEWER),
     ROUTE(GET, "/api/cat/{id}/audit", .thing = CAT, .role = VIEWER),
 
     ROUTE(GET, T "/today", .query = IN_CAT, .role = VIEWER),

@@ -266,3 +266,15 @@ ct_time_format(int64_t us, char out[CT_TIME_MAX])
 	*p = '\0';
 	return out;
 }
+
+bool
+ct_hour_ok(struct ct_str s)
+{
+	if (s.n != 5 || s.p[2] != ':')
+		return false;
+	for (size_t i = 0; i < s.n; i++) {
+		if (i != 2 && (s.p[i] < '0' || s.p[i] > '9'))
+			return false;
+	}
+	return (s.p[0] - '0') * 10 + (s.p[1] - '0') < 24 && s.p[3] < '6';
+}

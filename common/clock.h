@@ -40,5 +40,7 @@ char *ct_time_format(int64_t us, char out[CT_TIME_MAX]);
 /* "2026-11-22"; strict, proleptic Gregorian, years 1970 to 2199. */
 bool ct_day_parse(struct ct_str s, int32_t *out_day);
 char *ct_day_format(int32_t day, char out[CT_DAY_MAX]);
+/* "06:30": two digits each, 00:00 to 23:59. */
+bool ct_hour_ok(struct ct_str s);
 
 #endif

@@ -88,7 +88,8 @@ static const struct ct_stmt update = {"account_update", CT_OWNED, CT_WRITE,
     " where a.id = $1 returning a.id, a.default_cat),"
     " c as (update cat c set name = $4, breed = $5, age_years = $6,"
     " weight_g = case when $11 then $7 else c.weight_g end,"
-    " timezone = $8 from a join cat_member m"
+    " timezone = case when m.role >= 4 then $8 else c.timezone end"
+    " from a join cat_member m"
     " on m.account_id = a.id and m.cat_id = a.default_cat"
     " and m.role >= 3 where c.id = m.cat_id"
     " returning c.id, c.timezone, c.day_start)"
@@ -177,8 +178,8 @@ ct_bad_email(struct ct_err *err)
 }
 
 /* A zone that is in no list, or that PostgreSQL cannot even read. */
-static enum ct_rc
-zone_fault(struct ct_err *err)
+enum ct_rc
+ct_zone_fault(struct ct_err *err)
 {
 	if (err->rc != CT_INVALID || (!strstr(err->detail, "timezone") &&
 					 !strstr(err->detail, "time zone")))
@@ -213,7 +214,7 @@ ct_account_add(struct ct_pg *pg, struct ct_arena *a, const struct ct_account *u,
 	if (err->rc == CT_CONFLICT)
 		return ct_fail(err, CT_CONFLICT, "email_taken",
 		    "Email already registered");
-	return zone_fault(err);
+	return ct_zone_fault(err);
 }
 
 static enum ct_rc
@@ -259,7 +260,7 @@ ct_account_update(struct ct_pg *pg, struct ct_arena *a,
 	ct_p_bool(&p, set_target);
 	ct_p_bool(&p, set_weight);
 	if (ct_pg_run(pg, &update, &p, a, NULL, err) != CT_OK)
-		return zone_fault(err);
+		return ct_zone_fault(err);
 	return CT_OK;
 }
 

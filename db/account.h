@@ -47,6 +47,11 @@ enum ct_rc ct_bad_email(struct ct_err *err);
 enum ct_rc ct_account_add(struct ct_pg *pg, struct ct_arena *a,
     const struct ct_account *u, const char *password_hash,
     struct ct_err *err) CT_MUSTCHECK;
+/*
+ * A zone that is in no list, or that PostgreSQL cannot even read, becomes
+ * CT_INVALID with field timezone; other errors stay. Returns err->rc.
+ */
+enum ct_rc ct_zone_fault(struct ct_err *err);
 /* CT_NOTFOUND: gone meanwhile. */
 enum ct_rc ct_account_get(struct ct_pg *pg, struct ct_arena *a,
     const struct ct_uuid *id, struct ct_account *out,

@@ -6,11 +6,14 @@
 #include "db/admin.h"
 #include "db/api_token.h"
 #include "db/audit.h"
+#include "db/cat.h"
 #include "db/erasure.h"
 #include "db/feeding.h"
 #include "db/idempotency.h"
+#include "db/invite.h"
 #include "db/mail.h"
 #include "db/medication.h"
+#include "db/member.h"
 #include "db/observation.h"
 #include "db/outbox.h"
 #include "db/preference.h"
@@ -18,6 +21,7 @@
 #include "db/report.h"
 #include "db/session.h"
 #include "db/state.h"
+#include "db/target.h"
 #include "db/totp.h"
 #include "db/tracker.h"
 #include "db/tube_check.h"
@@ -45,6 +49,10 @@ const struct ct_stmt *const *const ct_stmt_tables[] = {
     ct_purge_stmts,
     ct_tracker_stmts,
     ct_state_stmts,
+    ct_cat_stmts,
+    ct_member_stmts,
+    ct_invite_stmts,
+    ct_target_stmts,
     ct_report_stmts,
     ct_outbox_stmts,
     ct_idempotency_stmts,

@@ -8,6 +8,7 @@
 #include "common/cache.h"
 #include "db/api_token.h"
 #include "db/session.h"
+#include "fcgi/h_entry.h"
 #include "fcgi/limiter.h"
 #include "fcgi/once.h"
 #include "fcgi/resp.h"
@@ -374,6 +375,9 @@ static enum ct_rc
 admit(struct ct_req *r, struct ct_err *err)
 {
 	if (identify(r, err) != CT_OK || check_scope(r, err) != CT_OK)
+		return err->rc;
+	if ((r->route->flags & CT_R_CAT) &&
+	    ct_req_may_see(r, &r->id, err) != CT_OK)
 		return err->rc;
 	return ct_req_shape(r, err);
 }

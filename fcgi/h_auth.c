@@ -4,7 +4,9 @@
 #include "common/cache.h"
 #include "common/password.h"
 #include "db/account.h"
+#include "db/cat.h"
 #include "db/session.h"
+#include "db/tracker.h"
 #include "fcgi/h_auth.h"
 #include "fcgi/h_entry.h"
 #include "fcgi/handlers.h"
@@ -247,6 +249,14 @@ CT_HANDLER(h_me)
 	return answer_user(r, 200, NULL, &r->account, err);
 }
 
+/* The role that each field of a shared cat takes, as by PATCH /api/cat. */
+static const struct {
+	const char *field;
+	enum ct_role need;
+} profile_roles[] = {{"cat_name", CT_CAREGIVER}, {"cat_breed", CT_CAREGIVER},
+    {"cat_age", CT_CAREGIVER}, {"cat_weight", CT_CAREGIVER},
+    {"daily_target_ml", CT_CAREGIVER}, {"timezone", CT_OWNER}};
+
 /* Whether the body had that member of the account. */
 static bool
 has(uint64_t seen, const char *name)
@@ -256,16 +266,53 @@ has(uint64_t seen, const char *name)
 	return seen >> (f - ct_account_fields.f) & 1;
 }
 
+static enum ct_rc
+may_change_cat(struct ct_req *r, const struct ct_account *u, uint64_t seen,
+    struct ct_err *err)
+{
+	int64_t role;
+
+	if (ct_uuid_nil(&u->cat_id))
+		return CT_OK;
+	if (ct_cat_role(r->pg, r->a, &r->account, &u->cat_id, &role, err) !=
+	    CT_OK)
+		return err->rc;
+	for (size_t i = 0; i < ct_countof(profile_roles); i++) {
+		if (role < (int64_t)profile_roles[i].need &&
+		    has(seen, profile_roles[i].field))
+			return ct_fail(err, CT_FORBIDDEN, NULL,
+			    "Your role on this cat does not allow changing %s.",
+			    profile_roles[i].field);
+	}
+	return CT_OK;
+}
+
+/*
+ * Locked between reading and writing, by this account and by whoever else
+ * takes care of the cat: of two changes none is lost.
+ */
+static enum ct_rc
+open_profile(struct ct_req *r, struct ct_account *u, struct ct_err *err)
+{
+	if (ct_pg_begin(r->pg, r->a, false, err) != CT_OK ||
+	    ct_account_lock(r->pg, r->a, &r->account, err) != CT_OK ||
+	    ct_account_get(r->pg, r->a, &r->account, u, err) != CT_OK)
+		return err->rc;
+	if (ct_uuid_nil(&u->cat_id))
+		return CT_OK;
+	if (ct_cat_lock(r->pg, r->a, &r->account, &u->cat_id, err) != CT_OK)
+		return err->rc;
+	return ct_account_get(r->pg, r->a, &r->account, u, err);
+}
+
 CT_HANDLER(h_profile)
 {
 	struct ct_account u;
 	uint64_t seen;
 
-	/* Locked between reading and writing: of two changes none is lost. */
-	if (ct_pg_begin(r->pg, r->a, false, err) != CT_OK ||
-	    ct_account_lock(r->pg, r->a, &r->account, err) != CT_OK ||
-	    ct_account_get(r->pg, r->a, &r->account, &u, err) != CT_OK ||
-	    ct_req_bind(r, CT_BIND_PATCH, &u, &seen, err) != CT_OK)
+	if (open_profile(r, &u, err) != CT_OK ||
+	    ct_req_bind(r, CT_BIND_PATCH, &u, &seen, err) != CT_OK ||
+	    may_change_cat(r, &u, seen, err) != CT_OK)
 		return err->rc;
 	ct_req_bump(r, &u.cat_id);
 	if (ct_account_update(r->pg, r->a, &u, has(seen, "daily_target_ml"),

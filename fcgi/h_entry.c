@@ -172,9 +172,8 @@ may_change(const struct ct_req *r, const struct ct_entry *e, struct ct_err *err)
 	    "Your role on this cat does not allow that.");
 }
 
-/* If-Match: "3" names the version that the client saw. */
-static enum ct_rc
-match_version(const struct ct_req *r, struct ct_entry *e, struct ct_err *err)
+enum ct_rc
+ct_req_version(const struct ct_req *r, int64_t *version, struct ct_err *err)
 {
 	struct ct_str v = ct_str_trim(r->if_match);
 
@@ -182,9 +181,9 @@ match_version(const struct ct_req *r, struct ct_entry *e, struct ct_err *err)
 		return CT_OK;
 	if (v.n >= 2 && v.p[0] == '"' && v.p[v.n - 1] == '"')
 		v = (struct ct_str){v.p + 1, v.n - 2};
-	if (!ct_str_i64(v, 1, INT64_MAX, &e->version))
+	if (!ct_str_i64(v, 1, INT64_MAX, version))
 		return ct_fail_field(err, "If-Match",
-		    "must be the version of the entry, such as \"3\"");
+		    "must be the version that was seen, such as \"3\"");
 	return CT_OK;
 }
 
@@ -216,7 +215,7 @@ open_entry(struct ct_req *r, bool deleted, void *obj, struct ct_err *err)
 	if (ct_entry_load(r, deleted, obj, err) != CT_OK ||
 	    may_change(r, obj, err) != CT_OK)
 		return err->rc;
-	return match_version(r, obj, err);
+	return ct_req_version(r, &((struct ct_entry *)obj)->version, err);
 }
 
 CT_HANDLER(h_entry_patch)

@@ -32,6 +32,13 @@ enum ct_rc ct_req_may_see(const struct ct_req *r, const struct ct_uuid *cat,
 enum ct_rc ct_req_cat(const struct ct_req *r, struct ct_uuid *cat,
     struct ct_err *err) CT_MUSTCHECK;
 
+/*
+ * If-Match: "3" names the version that the client saw; without it, or with *,
+ * *version stays. CT_INVALID.
+ */
+enum ct_rc ct_req_version(
+    const struct ct_req *r, int64_t *version, struct ct_err *err) CT_MUSTCHECK;
+
 #define CT_PER_PAGE_MAX 100
 #define CT_PAGE_MAX	1000000
 /* v, but not below min nor above max. */

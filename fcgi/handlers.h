@@ -17,7 +17,8 @@ extern const struct ct_fields ct_login_in, ct_password_change_in,
     ct_password_forgot_in, ct_password_reset_in, ct_email_change_in,
     ct_account_delete_in, ct_consent_in, ct_reset_in, ct_admin_account_query,
     ct_admin_audit_query, ct_totp_begin_in, ct_totp_confirm_in,
-    ct_totp_disable_in;
+    ct_totp_disable_in, ct_cat_delete_in, ct_member_in, ct_transfer_in,
+    ct_invite_in, ct_target_put_in;
 
 CT_HANDLER(h_root);
 CT_HANDLER(h_index);
@@ -73,6 +74,26 @@ CT_HANDLER(h_state);
 CT_HANDLER(h_timeline);
 CT_HANDLER(h_handover);
 CT_HANDLER(h_cat_audit);
+
+CT_HANDLER(h_cat_list);
+CT_HANDLER(h_cat_add);
+CT_HANDLER(h_cat_get);
+CT_HANDLER(h_cat_patch);
+CT_HANDLER(h_cat_delete);
+CT_HANDLER(h_cat_default);
+CT_HANDLER(h_target_list);
+CT_HANDLER(h_target_put);
+
+CT_HANDLER(h_member_list);
+CT_HANDLER(h_member_role);
+CT_HANDLER(h_member_remove);
+CT_HANDLER(h_member_transfer);
+
+CT_HANDLER(h_invite_add);
+CT_HANDLER(h_invite_list);
+CT_HANDLER(h_invite_remove);
+CT_HANDLER(h_invite_peek);
+CT_HANDLER(h_invite_accept);
 
 CT_HANDLER(h_today);
 CT_HANDLER(h_set_target);

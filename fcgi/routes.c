@@ -1,6 +1,7 @@
 /* THE route table. A new route is a new row. */
 #include "db/account.h"
 #include "db/api_token.h"
+#include "db/cat.h"
 #include "db/feeding.h"
 #include "db/medication.h"
 #include "db/observation.h"
@@ -44,6 +45,7 @@
 #define T "/api/tracker"
 #define R "/api/report"
 #define X "/api/admin"
+#define C "/api/cat"
 
 const struct ct_route ct_routes[] = {
     ROUTE(GET, T "/today", READ, READ, h_today,
@@ -89,6 +91,51 @@ const struct ct_route ct_routes[] = {
     ROUTE(DELETE, T "/cleanup-old", ADMIN, LOG, h_cleanup_old,
 	"kept for old clients; clinical entries are never removed",
 	.out = "200 CleanupOld"),
+
+    ROUTE(GET, C, READ, READ, h_cat_list, "the account's cats",
+	.out = "200 Cats"),
+    ROUTE(POST, C, FULL, LOG, h_cat_add, "add a cat; you become its owner",
+	.flags = CT_R_IDEM, .body = &ct_cat_fields, .out = "201 CatDone 409"),
+    ROUTE(GET, C "/{id}", READ, READ, h_cat_get, "one cat's profile",
+	.flags = CT_R_CAT, .out = "200 Cat"),
+    ROUTE(PATCH, C "/{id}", FULL, LOG, h_cat_patch,
+	"change the profile; zone and start of day hold from now on",
+	.flags = CT_R_CAT, .body = &ct_cat_fields, .out = "200 CatDone 409"),
+    ROUTE(DELETE, C "/{id}", LOGIN, LOG, h_cat_delete,
+	"delete a cat with all that was logged, for ever", .flags = CT_R_CAT,
+	.body = &ct_cat_delete_in, .out = "200 Message"),
+    ROUTE(PUT, C "/{id}/default", LOGIN, LOG, h_cat_default,
+	"the cat that is meant where a request names none", .flags = CT_R_CAT,
+	.out = "200 Message"),
+    ROUTE(GET, C "/{id}/target", READ, READ, h_target_list,
+	"daily targets, newest first", .flags = CT_R_CAT, .out = "200 Targets"),
+    ROUTE(PUT, C "/{id}/target", FULL, LOG, h_target_put,
+	"set the daily target from a day on", .flags = CT_R_CAT,
+	.body = &ct_target_put_in, .out = "200 TargetDone"),
+    ROUTE(GET, C "/{id}/member", READ, READ, h_member_list,
+	"who takes care of the cat", .flags = CT_R_CAT, .out = "200 Members"),
+    ROUTE(PATCH, C "/{id}/member/{sub}", LOGIN, LOG, h_member_role,
+	"change a member's role", .flags = CT_R_CAT, .body = &ct_member_in,
+	.out = "200 Message 409"),
+    ROUTE(DELETE, C "/{id}/member/{sub}", LOGIN, LOG, h_member_remove,
+	"remove a member, or leave", .flags = CT_R_CAT,
+	.out = "200 Message 409"),
+    ROUTE(POST, C "/{id}/transfer", LOGIN, LOG, h_member_transfer,
+	"make another member the owner in your place", .flags = CT_R_CAT,
+	.body = &ct_transfer_in, .out = "200 Message 409"),
+    ROUTE(POST, C "/{id}/invite", LOGIN, LOG, h_invite_add,
+	"invite somebody; the link is shown once", .flags = CT_R_CAT,
+	.body = &ct_invite_in, .out = "201 InviteMade 409"),
+    ROUTE(GET, C "/{id}/invite", LOGIN, READ, h_invite_list, "open invitations",
+	.flags = CT_R_CAT, .out = "200 Invites"),
+    ROUTE(DELETE, C "/{id}/invite/{sub}", LOGIN, LOG, h_invite_remove,
+	"withdraw an invitation", .flags = CT_R_CAT, .out = "200 Message"),
+    ROUTE(POST, "/api/invite/peek", LOGIN, LOG, h_invite_peek,
+	"what an invitation offers", .body = &ct_mail_token_in,
+	.out = "200 Invite 403 404"),
+    ROUTE(POST, "/api/invite/accept", LOGIN, LOG, h_invite_accept,
+	"accept an invitation", .body = &ct_mail_token_in,
+	.out = "200 CatDone 403 404 409"),
 
     ROUTE(GET, R "/active", READ, READ, h_report_active,
 	"reports that are being made", .out = "200 Reports"),

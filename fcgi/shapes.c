@@ -6,8 +6,12 @@
 #include "db/account.h"
 #include "db/admin.h"
 #include "db/api_token.h"
+#include "db/cat.h"
+#include "db/invite.h"
+#include "db/member.h"
 #include "db/preference.h"
 #include "db/session.h"
+#include "db/target.h"
 #include "fcgi/openapi.h"
 
 #define PAGE                                                                   \
@@ -77,6 +81,19 @@ const struct ct_shape ct_shapes[] = {
 	"average_daily_intake:decimal average_feedings_per_day:decimal",
 	"total_days: those on which something was logged"},
     {"CleanupOld", NULL, "message:string deleted_count:int", NULL},
+    {"Cat", &ct_cat_fields, NULL, "a cat, with the asker's role"},
+    {"Cats", NULL, "cats:[Cat]", "the default one first"},
+    {"CatDone", NULL, "message:string data:Cat", NULL},
+    {"Target", &ct_target_fields, NULL, NULL},
+    {"Targets", NULL, "targets:[Target]", "newest first, at most 366"},
+    {"TargetDone", NULL, "message:string data:Target", NULL},
+    {"Member", &ct_member_fields, NULL, "somebody who takes care of a cat"},
+    {"Members", NULL, "members:[Member]", "owners first"},
+    {"Invite", &ct_invite_fields, NULL, "an invitation without its token"},
+    {"Invites", NULL, "invites:[Invite]", "newest first"},
+    {"InviteMade", NULL,
+	"message:string id:uuid token:string link:string expires_at:time",
+	"token, link: shown this once"},
     {"Report", NULL,
 	"report_id:uuid type:string=feeding format:string=csv "
 	"status:string=completed progress:int "

@@ -28,6 +28,8 @@ enum thing {
 	SESSION,
 	TOKEN,
 	ACCOUNT,
+	MEMBER,
+	INVITE,
 	THINGS
 };
 
@@ -67,6 +69,11 @@ static const struct {
 	"{'email':'$fresh@example.test','password':'" CT_T_PASSWORD
 	"','first_name':'F'}",
 	"user.id", false, false},
+    /* The owner comes first. */
+    [MEMBER] = {"GET", "/api/cat/$cat/member", NULL, "members.1.account_id",
+	true, false},
+    [INVITE] = {"POST", "/api/cat/$cat/invite", "{'role':'viewer'}", "id", true,
+	false},
 };
 
 /*
@@ -113,6 +120,7 @@ struct sample {
 #define M "/api/medication_log"
 #define T "/api/tracker"
 #define R "/api/report"
+#define C "/api/cat"
 
 static const struct sample samples[] = {
     ROUTE(GET, "/", .anyone = true),
@@ -176,6 +184,32 @@ static const struct sample samples[] = {
     ROUTE(POST, T "/add-feeding", .body = MEAL, .role = HELPER),
     ROUTE(DELETE, T "/cleanup-old", .ok = 200),
 
+    ROUTE(GET, C, .ok = 200),
+    ROUTE(POST, C, .body = "{'name':'another'}", .ok = 201),
+    ROUTE(GET, C "/{id}", .thing = CAT, .role = VIEWER),
+    ROUTE(PATCH, C "/{id}", .thing = CAT, .body = "{'breed':'B'}",
+	.role = CAREGIVER),
+    ROUTE(DELETE, C "/{id}", .thing = CAT, .body = "{'name':'not it'}",
+	.role = OWNER, .ok = 400),
+    ROUTE(PUT, C "/{id}/default", .thing = CAT, .role = VIEWER),
+    ROUTE(GET, C "/{id}/target", .thing = CAT, .role = VIEWER),
+    ROUTE(PUT, C "/{id}/target", .thing = CAT, .body = "{'daily_target_ml':9}",
+	.role = CAREGIVER),
+    ROUTE(GET, C "/{id}/member", .thing = CAT, .role = VIEWER),
+    ROUTE(PATCH, C "/{id}/member/{sub}", .thing = CAT, .sub = MEMBER,
+	.body = "{'role':'caregiver'}", .role = OWNER),
+    ROUTE(DELETE, C "/{id}/member/{sub}", .thing = CAT, .sub = ACCOUNT,
+	.role = OWNER, .ok = 404),
+    ROUTE(POST, C "/{id}/transfer", .thing = CAT,
+	.body = "{'account_id':'$cat'}", .role = OWNER, .ok = 404),
+    ROUTE(POST, C "/{id}/invite", .thing = CAT, .body = "{'role':'viewer'}",
+	.role = OWNER),
+    ROUTE(GET, C "/{id}/invite", .thing = CAT, .role = OWNER),
+    ROUTE(DELETE, C "/{id}/invite/{sub}", .thing = CAT, .sub = INVITE,
+	.role = OWNER),
+    ROUTE(POST, "/api/invite/peek", .body = "{'token':'x'}", .ok = 404),
+    ROUTE(POST, "/api/invite/accept", .body = "{'token':'x'}", .ok = 404),
+
     ROUTE(POST, R "/{word}", .body = "{'format':'csv','cat_id':'$cat'}",
 	.role = VIEWER),
     ROUTE(GET, R "/active", .ok = 200),
@@ -199,5 +233,6 @@ static const struct sample samples[] = {
 #undef M
 #undef T
 #undef R
+#undef C
 
 #endif

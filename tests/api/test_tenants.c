@@ -227,12 +227,12 @@ try(struct walk *w, const struct caller *c, const struct sample *s,
 static void
 make_thing(struct walk *w, enum thing t)
 {
-	struct ct_ask ask = {
-	    .method = things[t].method, .path = things[t].path};
+	struct ct_ask ask = {.method = things[t].method};
 	const struct ct_answer *r;
 
 	if (!ask.method)
 		return;
+	ask.path = put_in(w, things[t].path, w->cat);
 	if (things[t].body)
 		ask.body = ct_str_of(put_in(w, things[t].body, w->cat));
 	r = send(w, &w->callers[IS_OWNER], &ask);

@@ -424,6 +424,36 @@ ct_api_end(void **state)
 	return 0;
 }
 
+const char *
+ct_who_cat(struct ct_who *who)
+{
+	return ct_text(
+	    ct_want(ct_get(who, "/api/auth/me"), 200), "user.cat_id");
+}
+
+struct ct_who *
+ct_who_invited(struct ct_arena *a, struct ct_who *owner, const char *role)
+{
+	struct ct_who *guest = ct_who_register(a, NULL, NULL);
+	const char *cat = ct_who_cat(owner);
+	bool is_owner = strcmp(role, "owner") == 0;
+	const struct ct_answer *r = ct_want(
+	    ct_call(owner, "POST", ct_path(owner, "/api/cat/%s/invite", cat),
+		"{'role':'%s'}", is_owner ? "caregiver" : role),
+	    201);
+
+	ct_want(ct_call(guest, "POST", "/api/invite/accept", "{'token':'%s'}",
+		    ct_text(r, "token")),
+	    200);
+	if (is_owner)
+		ct_want(
+		    ct_call(owner, "PATCH",
+			ct_path(owner, "/api/cat/%s/member/%s", cat, guest->id),
+			"{'role':'owner'}"),
+		    200);
+	return guest;
+}
+
 int64_t
 ct_meals(struct ct_who *who)
 {

@@ -65,6 +65,15 @@ struct ct_who *ct_who_login(
 struct ct_who *ct_who_twin(
     struct ct_arena *a, const struct ct_who *who, const char *base);
 
+/*
+ * Register an account that becomes a member of the default cat of owner, in
+ * that role, by accepting an invitation.
+ */
+struct ct_who *ct_who_invited(
+    struct ct_arena *a, struct ct_who *owner, const char *role);
+/* The account's default cat. */
+const char *ct_who_cat(struct ct_who *who);
+
 const struct ct_answer *ct_ask(struct ct_who *who, const struct ct_ask *ask);
 /* The same, waiting out 429: for strangers, whose limit is the address's. */
 const struct ct_answer *ct_ask_patiently(

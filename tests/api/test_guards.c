@@ -20,8 +20,9 @@
 #define NEW_PASSWORD "eight cold syringes"
 #define ROUNDS	     10
 #define LOGINS	     3
-#define TRIES	     8 /* log-ins of one thread in one round, at most */
-#define DEADLINE_MS  20000
+#define TRIES	     6 /* log-ins of one thread: below CATETUBE_SESSIONS_MAX in all \
+			*/
+#define DEADLINE_MS 20000
 
 /* ------------------------------------------------------------ double feeds */
 

@@ -148,7 +148,7 @@ spawn(const char *name, struct env *e, const char *const *argv)
 static inline const char *
 output(const char *name)
 {
-	static char text[4096];
+	static char text[32768];
 	char path[128];
 	ssize_t n;
 	off_t size;

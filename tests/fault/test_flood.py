@@ -109,6 +109,7 @@ class Test:
     def __init__(self, stack, tally, quick):
         self.stack = stack
         self.tally = tally
+        self.quick = quick
         self.seconds = 3.0 if quick else 20.0
         self.made = 0
         self.keepers = [lib.Keeper(stack.port, i) for i in range(FEEDERS)]
@@ -167,13 +168,17 @@ class Test:
                 f"{sum(tries) / len(tries):.1f} tries each, {lib.ms(took)}")
 
     def compare(self):
-        """With the worse of the quiet times: a day of many meals is slower
-        than an empty one, and others may use this machine too."""
-        bound_s = max(FLOOR_S, TIMES * max(self.quiet_s))
+        """With the quiet time before the flood. Told by --quick, which runs
+        wherever others may use the machine; judged by the full run."""
+        bound_s = max(FLOOR_S, TIMES * self.quiet_s[0])
         for name, times in self.floods:
             p99 = lib.percentile(times, .99)
-            self.tally.check(p99 < bound_s, f"{name}: p99 of a meal is "
-                             f"{p99 * 1e3:.1f} ms of {bound_s * 1e3:.1f} ms")
+            told = (f"{name}: p99 of a meal is {p99 * 1e3:.1f} ms of "
+                    f"{bound_s * 1e3:.1f} ms")
+            if self.quick:
+                print(f"    {told}")
+            else:
+                self.tally.check(p99 < bound_s, told)
 
 
 def stepped_back(pid):

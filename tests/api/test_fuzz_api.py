@@ -417,7 +417,8 @@ def snapshot(account, victim):
     seen = {}
     for path, got in victim["path"].items():
         path = path.replace("{id}", got)
-        if "{" in path or path.endswith("/restore"):
+        # A hand-over begins some hours before it is asked for.
+        if "{" in path or path.endswith(("/restore", "/handover")):
             continue
         status, _, body = account.call("GET", path)
         if status == 200 and "/report/" not in path:
@@ -435,8 +436,7 @@ def main():
     before = snapshot(account, victim)
     t = c.Tally()
     t.check("the victim has things to be stolen",
-            [] if len(before) >= 2 and all(
-                CANARY.encode() in b for b in before.values())
+            [] if sum(CANARY.encode() in b for b in before.values()) >= 5
             else [f"only {list(before)}"])
     out = multiprocessing.Queue()
     begin = time.monotonic()

@@ -225,6 +225,47 @@ the_profile_is_no_way_around(void **state)
 	    ct_text(ct_get(who, cat_path(who, cat, "")), "timezone"), "UTC");
 }
 
+struct pair {
+	struct ct_who *who[2];
+	const char *path, *name;
+	int status[2];
+};
+
+static void
+write_one(struct ct_who *twin, unsigned i, void *arg)
+{
+	struct pair *p = arg;
+	struct ct_who me = *p->who[i];
+	const struct ct_answer *r;
+
+	me.a = twin->a;
+	me.http = twin->http;
+	r = i == 0 ? ct_call(&me, "PUT", "/api/auth/profile",
+			 "{'first_name':'Eve'}")
+		   : ct_call(&me, "PATCH", p->path, "{'name':'%s'}", p->name);
+	p->status[i] = r->status;
+}
+
+/* What one carer changes meanwhile is not written back by the other. */
+static void
+a_profile_writes_nothing_back(void **state)
+{
+	struct ct_who *who = *state;
+	struct pair p = {.path = cat_path(who, ct_who_cat(who), ""),
+	    .who = {who, ct_who_invited(who->a, who, "caregiver")}};
+
+	for (unsigned round = 0; round < 25; round++) {
+		p.name = ct_path(who, "N%u", round);
+		ct_at_once(who, 2, write_one, &p);
+		assert_int_equal(p.status[0], 200);
+		if (p.status[1] == 200)
+			assert_string_equal(
+			    ct_text(ct_get(who, p.path), "name"), p.name);
+		else
+			assert_int_equal(p.status[1], 409);
+	}
+}
+
 /* Entries keep the day that they were logged with. */
 static void
 a_new_start_holds_from_now_on(void **state)
@@ -448,6 +489,7 @@ main(void)
 	    ct_api_test(stale_changes_are_told_so),
 	    ct_api_test(zone_and_start_are_the_owners),
 	    ct_api_test(the_profile_is_no_way_around),
+	    ct_api_test(a_profile_writes_nothing_back),
 	    ct_api_test(a_new_start_holds_from_now_on),
 	    ct_api_test(the_default_cat_is_who_is_meant),
 	    ct_api_test(there_is_an_end_to_cats),

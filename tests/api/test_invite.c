@@ -170,6 +170,12 @@ an_invitation_ends_with_its_maker(void **state)
 		"token");
 
 	ct_want(show(guest, PEEK, token), 200);
+	ct_want(ct_call(owner, "PATCH",
+		    ct_path(owner, "/api/cat/%s/member/%s", cat, second->id),
+		    "{'role':'caregiver'}"),
+	    200);
+	ct_want_error(show(guest, PEEK, token), 404, "invite", NULL);
+	ct_want_error(show(guest, ACCEPT, token), 404, "invite", NULL);
 	ct_want(
 	    ct_call(owner, "DELETE",
 		ct_path(owner, "/api/cat/%s/member/%s", cat, second->id), NULL),
@@ -269,7 +275,7 @@ there_is_an_end_to_all(void **state)
 
 struct race {
 	struct ct_who *who[6];
-	const char *token;
+	const char *token, *tokens[6];
 	int status[6];
 };
 
@@ -304,6 +310,54 @@ of_many_at_once_one_wins(void **state)
 				       ct_who_cat(owner))),
 		"members"),
 	    2);
+}
+
+static void
+accept_own(struct ct_who *twin, unsigned i, void *arg)
+{
+	struct race *r = arg;
+	struct ct_who me = *r->who[i];
+
+	me.a = twin->a;
+	me.http = twin->http;
+	r->status[i] = show(&me, ACCEPT, r->tokens[i])->status;
+}
+
+/* Different tokens, the last place. */
+static void
+the_end_holds_for_many_at_once(void **state)
+{
+	struct ct_who *owner = *state;
+	struct ct_hand *hand = ct_hand_open(owner->a);
+	const char *cat = ct_who_cat(owner);
+	struct race r = {0};
+
+	for (unsigned i = 0; i < ct_countof(r.who); i++)
+		r.who[i] = ct_who_register(owner->a, NULL, NULL);
+	ct_hand_sql(hand,
+	    "with a as (insert into account (id, email, password_hash,"
+	    " first_name) select gen_random_uuid(), gen_random_uuid() ||"
+	    " '@x.test', '-', 'x' from generate_series(1, 48) returning id)"
+	    " insert into cat_member (cat_id, account_id, role)"
+	    " select '%s', id, 1 from a",
+	    cat);
+	for (unsigned round = 0; round < 10; round++) {
+		int won = 0;
+
+		for (unsigned i = 0; i < ct_countof(r.who); i++)
+			r.tokens[i] = token_of(owner, "helper", "");
+		ct_at_once(owner, ct_countof(r.who), accept_own, &r);
+		for (unsigned i = 0; i < ct_countof(r.who); i++) {
+			assert_true(r.status[i] == 200 || r.status[i] == 409);
+			won += r.status[i] == 200;
+		}
+		assert_int_equal(won, 1);
+		ct_hand_sql(hand,
+		    "delete from cat_member where cat_id = '%s' and role = 2;"
+		    "delete from invite where cat_id = '%s'",
+		    cat, cat);
+		ct_hand_lift(hand);
+	}
 }
 
 /* The first cat of an account that has none is its default one. */
@@ -341,6 +395,7 @@ main(void)
 	    ct_api_test(members_only_rise),
 	    ct_api_test(there_is_an_end_to_all),
 	    ct_api_test(of_many_at_once_one_wins),
+	    ct_api_test(the_end_holds_for_many_at_once),
 	    ct_api_test(who_had_no_cat_has_one_then),
 	};
 

@@ -93,6 +93,21 @@ check_day(struct ct_str s, const char *text)
 	require(strcmp(ct_day_format(day, out), text) == 0, "day");
 }
 
+/* A time of day has the digits of one, and reads as one. */
+static void
+check_hour(struct ct_str s, const char *text)
+{
+	int hour = -1, minute = -1;
+	char again[16];
+
+	if (!ct_hour_ok(s))
+		return;
+	require(sscanf(text, "%2d:%2d", &hour, &minute) == 2, "hour");
+	require(hour >= 0 && hour < 24 && minute >= 0 && minute < 60, "range");
+	snprintf(again, sizeof(again), "%02d:%02d", hour, minute);
+	require(strcmp(again, text) == 0, "hour reads the same");
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
@@ -108,6 +123,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	text[n] = '\0';
 	check_time((struct ct_str){exact, n}, text);
 	check_day((struct ct_str){exact, n}, text);
+	check_hour((struct ct_str){exact, n}, text);
 	if (n >= sizeof(us)) { /* any instant has a text that fits */
 		memcpy(&us, data, sizeof(us));
 		require(strlen(ct_time_format(us, out)) < CT_TIME_MAX, "us");

@@ -189,6 +189,23 @@ test_clocks(void **state)
 	ct_clock_us = before;
 }
 
+static void
+test_hours(void **state)
+{
+	static const char *const good[] = {"00:00", "06:30", "19:59", "23:59"};
+	static const char *const bad[] = {"", "6:30", "24:00", "29:00", "30:00",
+	    "06:60", "06:3", "06:300", "06-30", "0a:30", "06:3a", " 6:30",
+	    "06:30 ", "-1:00"};
+
+	(void)state;
+	for (size_t i = 0; i < ct_countof(good); i++)
+		assert_true(ct_hour_ok(ct_str_of(good[i])));
+	for (size_t i = 0; i < ct_countof(bad); i++)
+		if (ct_hour_ok(ct_str_of(bad[i])))
+			fail_msg("taken: %s", bad[i]);
+	assert_false(ct_hour_ok((struct ct_str){0}));
+}
+
 int
 main(void)
 {
@@ -198,6 +215,7 @@ main(void)
 	    cmocka_unit_test(test_times),
 	    cmocka_unit_test(test_time_format),
 	    cmocka_unit_test(test_day_format_ends),
+	    cmocka_unit_test(test_hours),
 	    cmocka_unit_test(test_clocks),
 	};
 

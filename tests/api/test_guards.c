@@ -20,9 +20,8 @@
 #define NEW_PASSWORD "eight cold syringes"
 #define ROUNDS	     10
 #define LOGINS	     3
-#define TRIES	     6 /* log-ins of one thread: below CATETUBE_SESSIONS_MAX in all \
-			*/
-#define DEADLINE_MS 20000
+#define TRIES	     6 /* log-ins of one thread: fewer than SESSIONS_MAX in all */
+#define DEADLINE_MS  20000
 
 /* ------------------------------------------------------------ double feeds */
 

@@ -21,6 +21,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 PASSWORD = "a-Quiet-cat-sleeps-71"
 TIMEOUT_S = 20  # of one request
+IDLE_S = 20     # of a kept connection; nginx: keepalive_timeout 30s
 
 
 def say(text):
@@ -239,6 +240,7 @@ class Client:
         # Any address of 127.0.0.0/8: what nginx sees and limits count by.
         self.source = (source, 0) if source else None
         self.conn = None
+        self.used_at = 0.0
         self.cookie = ""
         self.email = ""
 
@@ -252,6 +254,10 @@ class Client:
             head["Content-Type"] = "application/json"
             body = json.dumps(body)
         begin = time.monotonic()
+        # nginx closes what is idle for long, which is no fault.
+        if begin - self.used_at > IDLE_S:
+            self.close()
+        self.used_at = begin
         try:
             if self.conn is None:
                 self.conn = http.client.HTTPConnection(

@@ -147,73 +147,70 @@ one_decimal(int64_t thousandths)
 	return (thousandths + 50) / 100 * 100;
 }
 
+/* What was not told, -1, fits; what should have been there, -2, does not. */
+static bool
+fits(int64_t seen, int64_t is)
+{
+	return seen == -1 || seen == is;
+}
+
 static bool
 shows(const struct view *v, const struct state *s, bool is_page)
 {
 	int64_t n = is_page && s->n > 100 ? 100 : s->n;
 	bool done = s->n > 0 && s->sum_ul >= s->target_ul;
 
-	return v->n == n && (v->sum_ul < 0 || v->sum_ul == s->sum_ul) &&
-	       (v->target_ul < 0 || v->target_ul == s->target_ul) &&
-	       (v->top_ul < 0 || s->n == 0 || v->top_ul == s->top_ul) &&
-	       (v->average < 0 || v->average == one_decimal(s->sum_ul)) &&
-	       (v->completed < 0 || v->completed == done);
+	return v->n == n && fits(v->sum_ul, s->sum_ul) &&
+	       fits(v->target_ul, s->target_ul) &&
+	       (s->n == 0 || fits(v->top_ul, s->top_ul)) &&
+	       fits(v->average, one_decimal(s->sum_ul)) &&
+	       (v->completed < 0 || v->completed == done * 1000);
 }
 
-/* Thousandths of a number, whole numbers too; -2: it is not there. */
+/* Thousandths of a number; -1: no path; -2: it is not there. */
 static int64_t
 number(const struct ct_answer *r, const char *path)
 {
-	const struct ct_json *j = ct_find(r, path);
+	const struct ct_json *j = path ? ct_find(r, path) : NULL;
 	int64_t v;
 
-	return j && ct_json_milli(j, &v) ? v : -2;
+	return !path ? -1 : j && ct_json_milli(j, &v) ? v : -2;
 }
 
-static struct view
-view_today(const struct ct_answer *r)
-{
-	return (struct view){number(r, "feeding_count") / 1000,
-	    number(r, "total_fed_ml"), number(r, "daily_target_ml"), -1, -1,
-	    -1};
-}
+/* What is asked for, and where its numbers are. */
+static const struct look {
+	const char *path, *tail; /* the cat's id is between, or a parameter */
+	const char *n;		 /* NULL: it is an array of them */
+	const char *sum, *target, *top, *average, *completed;
+	size_t record; /* in struct household */
+} looks[] = {
+    {"/api/tracker/today", NULL, "feeding_count", "total_fed_ml",
+	"daily_target_ml", NULL, NULL, NULL, offsetof(struct household, meals)},
+    {"/api/feeding", NULL, "pagination.total", NULL, NULL, "logs.0.amount_ml",
+	NULL, NULL, offsetof(struct household, meals)},
+    {"/api/tracker/stats", NULL, "average_feedings_per_day", NULL, NULL, NULL,
+	"average_daily_intake", "completed_days",
+	offsetof(struct household, meals)},
+    {"/api/medication_log", NULL, NULL, NULL, NULL, "0.amount_ml", NULL, NULL,
+	offsetof(struct household, doses)},
+    {"/api/cat/", "/state", "today.feeding_count", "today.total_fed_ml",
+	"today.daily_target_ml", "last_meal.amount_ml", NULL, NULL,
+	offsetof(struct household, meals)},
+};
 
 static struct view
-view_meals(const struct ct_answer *r)
-{
-	return (struct view){number(r, "pagination.total") / 1000, -1, -1,
-	    number(r, "logs.0.amount_ml"), -1, -1};
-}
-
-static struct view
-view_stats(const struct ct_answer *r)
-{
-	return (struct view){number(r, "average_feedings_per_day") / 1000, -1,
-	    -1, -1, number(r, "average_daily_intake"),
-	    number(r, "completed_days") / 1000};
-}
-
-static struct view
-view_doses(const struct ct_answer *r)
+view(const struct look *l, const struct ct_answer *r)
 {
 	int64_t n = 0;
 
-	for (const struct ct_json *j = r->json ? ct_json_first(r->json) : NULL;
+	for (const struct ct_json *j =
+		 l->n || !r->json ? NULL : ct_json_first(r->json);
 	     j; j = ct_json_next(j))
 		n++;
-	return (struct view){n, -1, -1, number(r, "0.amount_ml"), -1, -1};
+	return (struct view){l->n ? number(r, l->n) / 1000 : n,
+	    number(r, l->sum), number(r, l->target), number(r, l->top),
+	    number(r, l->average), number(r, l->completed)};
 }
-
-static const struct {
-	const char *path;
-	struct view (*view)(const struct ct_answer *r);
-	size_t record; /* in struct household */
-} looks[] = {
-    {"/api/tracker/today", view_today, offsetof(struct household, meals)},
-    {"/api/feeding", view_meals, offsetof(struct household, meals)},
-    {"/api/tracker/stats", view_stats, offsetof(struct household, meals)},
-    {"/api/medication_log", view_doses, offsetof(struct household, doses)},
-};
 #define LOOKS ct_countof(looks)
 
 /* One client: its connection, and what it holds of each look. */
@@ -245,7 +242,7 @@ take_view(struct client *c, unsigned look, const struct ct_answer *r)
 	}
 	memcpy(c->held[look].etag, etag.p, etag.n);
 	c->held[look].etag[etag.n] = '\0';
-	c->held[look].view = looks[look].view(r);
+	c->held[look].view = view(&looks[look], r);
 	return true;
 }
 
@@ -260,7 +257,10 @@ look_at(struct client *c, unsigned look)
 	const struct view *v = &c->held[look].view;
 
 	/* The owner's default cat is the cat; two ways to ask, one cache. */
-	if (!c->is_owner || dice(&c->seed, 2) == 0)
+	if (looks[look].tail)
+		a.path = ct_path(
+		    c->who, "%s%s%s", a.path, c->h->cat, looks[look].tail);
+	else if (!c->is_owner || dice(&c->seed, 2) == 0)
 		a.path = ct_path(c->who, "%s?cat_id=%s", a.path, c->h->cat);
 	if (c->held[look].etag[0] && dice(&c->seed, 2) == 0)
 		a.more[0] =

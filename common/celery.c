@@ -166,6 +166,16 @@ check_content(const struct ct_json *root, const struct ct_json *headers,
 	return CT_OK;
 }
 
+/* Known first, so that the sender is told of whatever is wrong. */
+static void
+peek_id(const struct ct_json *headers, struct ct_msg *m)
+{
+	struct ct_str id = ct_json_str(ct_json_get(headers, "id"));
+
+	if (id.n > 0 && id.n <= 200)
+		m->id = id;
+}
+
 enum ct_rc
 ct_msg_parse(struct ct_arena *a, struct ct_str raw, struct ct_msg *out,
     struct ct_err *err)
@@ -189,6 +199,7 @@ ct_msg_parse(struct ct_arena *a, struct ct_str raw, struct ct_msg *out,
 		return bad(err, "the message is no object");
 	headers = ct_json_get(out->root, "headers");
 	props = ct_json_get(out->root, "properties");
+	peek_id(headers, out);
 	rc = check_content(out->root, headers, err);
 	if (rc != CT_OK)
 		return rc;

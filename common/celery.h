@@ -39,7 +39,8 @@ struct ct_msg {
  * The envelope. CT_TOOBIG over CT_MSG_MAX; CT_MALFORMED where it is no JSON
  * object, where task or id are missing, where a header that matters has the
  * wrong type, and where the body is compressed or no JSON. err->msg is the
- * reason for the dead set. Of a protocol 2 message the body is not looked at.
+ * reason for the dead set; out->id is set where a header tells it. Of a
+ * protocol 2 message the body is not looked at.
  */
 enum ct_rc ct_msg_parse(struct ct_arena *a, struct ct_str raw,
     struct ct_msg *out, struct ct_err *err) CT_MUSTCHECK;

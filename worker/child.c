@@ -182,7 +182,7 @@ run(const struct ct_conf *conf, struct ct_pg *pg, struct ct_arena *a,
 		send_frame(wire, &f,
 		    ct_exception_json(a, "builtins", "NotImplementedError",
 			(struct ct_str){0},
-			"callbacks, chains and chords are not supported"),
+			"unsupported canvas: callbacks, chains and chords"),
 		    (struct ct_str){0});
 		return;
 	}

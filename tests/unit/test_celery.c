@@ -233,6 +233,10 @@ test_refused(void **state)
 			fail_msg("taken: %s", rows[i][0]);
 		if (strstr(err.msg, rows[i][1]) == NULL)
 			fail_msg("%s: %s", rows[i][0], err.msg);
+		/* Whose it is, is known where the text can be read at all. */
+		if (m.root != NULL && strstr(rows[i][0], "\"id\":\"i\"") &&
+		    !ct_str_is(m.id, "i"))
+			fail_msg("no id: %s", rows[i][0]);
 	}
 }
 

@@ -62,9 +62,16 @@ enum ct_rc
 ct_queue_cancel(struct ct_redis *r, struct ct_arena *a, const char *prefix,
     struct ct_str id, struct ct_err *err)
 {
+	return ct_queue_revoke(r, a, prefix, id, true, err);
+}
+
+enum ct_rc
+ct_queue_revoke(struct ct_redis *r, struct ct_arena *a, const char *prefix,
+    struct ct_str id, bool stop, struct ct_err *err)
+{
 	const struct ct_msg m = {.id = id};
 	const struct redisReply *reply;
-	struct ct_str argv[4];
+	struct ct_str argv[5];
 
 	argv[0] = ct_str_of(prefix);
 	argv[1] = id;
@@ -73,8 +80,9 @@ ct_queue_cancel(struct ct_redis *r, struct ct_arena *a, const char *prefix,
 		(struct ct_str){0}, "revoked"),
 	    (struct ct_str){0}, ct_now_us());
 	argv[3] = number(a, CT_RESULT_TTL_S);
+	argv[4] = stop ? CT_STR("1") : CT_STR("0");
 	return ct_redis_eval(
-	    r, a, ct_script("jq_cancel"), 0, 4, argv, &reply, err);
+	    r, a, ct_script("jq_cancel"), 0, 5, argv, &reply, err);
 }
 
 enum ct_rc

@@ -39,6 +39,11 @@ enum ct_rc ct_queue_push(struct ct_redis *r, struct ct_arena *a,
 enum ct_rc ct_queue_cancel(struct ct_redis *r, struct ct_arena *a,
     const char *prefix, struct ct_str id, struct ct_err *err) CT_MUSTCHECK;
 
+/* The same, but one that runs goes on unless stop; its retries do not. */
+enum ct_rc ct_queue_revoke(struct ct_redis *r, struct ct_arena *a,
+    const char *prefix, struct ct_str id, bool stop,
+    struct ct_err *err) CT_MUSTCHECK;
+
 /*
  * Forget all about a job that has ended or was never known; *ended: it has.
  * One that waits or runs is left alone. CT_RETRY as above.

@@ -1,6 +1,6 @@
 -- Renew the caller's place.
 -- KEYS: none. ARGV: prefix, wid, ttl_ms, id of each running job ...
--- Returns {1, ids that were revoked ...}; {0}: the place is lost.
+-- Returns {1, ids that are to be stopped ...}; {0}: the place is lost.
 local p, wid = ARGV[1], ARGV[2]
 if not redis.call('ZSCORE', p .. 'w', wid) then
   return {0}
@@ -10,7 +10,8 @@ redis.call('ZADD', p .. 'w', t[1] * 1000 + math.floor(t[2] / 1000), wid)
 redis.call('PEXPIRE', p .. 'winfo:' .. wid, ARGV[3])
 local out = {1}
 for i = 4, #ARGV do
-  if redis.call('EXISTS', p .. 'cancel:' .. ARGV[i]) == 1 then
+  -- '0' lets a job that runs go on.
+  if (redis.call('GET', p .. 'cancel:' .. ARGV[i]) or '0') ~= '0' then
     out[#out + 1] = ARGV[i]
   end
 end

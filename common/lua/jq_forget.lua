@@ -20,5 +20,6 @@ if state == 'dead' then
     end
   until cursor == '0'
 end
+redis.call('ZREM', p .. 'cancels', id)
 redis.call('DEL', job, p .. 'cancel:' .. id, 'celery-task-meta-' .. id)
 return state or 'unknown'

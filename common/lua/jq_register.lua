@@ -7,6 +7,7 @@ local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local info = p .. 'winfo:' .. wid
 redis.call('ZADD', p .. 'w', now, wid)
 redis.call('HSET', info, 'host', ARGV[3], 'pid', ARGV[4], 'queues', ARGV[5],
-  'slots', ARGV[6], 'since', now)
+  'slots', ARGV[6])
+redis.call('HSETNX', info, 'since', now)
 redis.call('PEXPIRE', info, ARGV[7])
 return now

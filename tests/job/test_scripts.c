@@ -200,6 +200,93 @@ test_cancel(void **state)
 	assert_true(cmd_i64("TTL", "jq:cancel:k") > 90000000);
 }
 
+/* One that runs goes on after a mark of 0, and is not begun again. */
+static void
+test_revoke_without_stop(void **state)
+{
+#define BEAT(id) ct_reply_n(run("jq_beat", 0, "w1", "60000", id, NULL))
+#define SAY                                                                    \
+	ct_reply_i64(run("jq_progress", 0, "w1", "j", "0", "{}", "60", NULL))
+	(void)state;
+	running();
+	run("jq_cancel", 0, "j", "{}", "60", "0", NULL);
+	assert_int_equal(BEAT("j"), 1);
+	assert_int_equal(SAY, 1);
+	assert_string_equal(result_of("j"), "{}");
+	assert_true(ct_str_is(start("w1", "1", "j", "1"), "CANCELLED"));
+	run("jq_cancel", 0, "j", "{}", "60", "1", NULL);
+	assert_int_equal(BEAT("j"), 2);
+	assert_int_equal(SAY, 2);
+	/* A stop is not taken back. */
+	run("jq_cancel", 0, "j", "{}", "60", "0", NULL);
+	assert_int_equal(BEAT("j"), 2);
+	assert_true(cmd_i64("TTL", "jq:cancel:j") > 604000);
+#undef BEAT
+#undef SAY
+}
+
+/* The last 1,000 that were revoked are known, for as long as their marks. */
+static void
+test_cancels(void **state)
+{
+	char id[16];
+	int i;
+
+	(void)state;
+	for (i = 0; i < 1005; i++) {
+		snprintf(id, sizeof(id), "c%d", i);
+		run("jq_cancel", 0, id, "{}", "60", NULL);
+	}
+	assert_int_equal(cmd_i64("ZCARD", "jq:cancels"), 1000);
+	assert_in_range(cmd_i64("TTL", "jq:cancels"), 604000, 604800);
+	assert_int_equal(cmd_i64("EXISTS", "jq:cancel:c0"), 1);
+	run("jq_forget", 0, "c1004", NULL);
+	assert_int_equal(cmd_i64("ZCARD", "jq:cancels"), 999);
+}
+
+static void
+test_scheduled(void **state)
+{
+	const struct redisReply *r;
+
+	(void)state;
+	cmd("EVAL redis.call('ZADD',KEYS[1],30,'q\\nlate',10,'q\\nsoon',20,"
+	    "'r\\n'..string.rep('x',11)) 1 jq:sched");
+	r = run("jq_scheduled", 0, "2", "10", NULL);
+	assert_int_equal(ct_reply_n(r), 6);
+	assert_int_equal(ct_reply_i64(ct_reply_at(r, 0)), 10);
+	assert_true(ct_str_is(ct_reply_str(ct_reply_at(r, 1)), "q"));
+	assert_true(ct_str_is(ct_reply_str(ct_reply_at(r, 2)), "soon"));
+	assert_true(ct_str_is(ct_reply_str(ct_reply_at(r, 4)), "r"));
+	assert_true(ct_str_is(ct_reply_str(ct_reply_at(r, 5)), ""));
+	assert_int_equal(cmd_i64("ZCARD", "jq:sched"), 3);
+}
+
+/* Only where it is waited for, with an end, and not without bound. */
+static void
+test_answer(void **state)
+{
+	const struct redisReply *r = NULL;
+	struct ct_str argv[] = {CT_STR("binds"), CT_STR("to"), CT_STR("me"),
+	    CT_STR("text"), CT_STR("60"), CT_STR("3")};
+	int i;
+
+	(void)state;
+#define ANSWER                                                                 \
+	(ct_redis_eval(redis, arena, ct_script("jq_answer"), 2, 6, argv, &r,   \
+	     &err) == CT_OK                                                    \
+		? ct_reply_i64(r)                                              \
+		: -1)
+	assert_int_equal(ANSWER, 0);
+	cmd("SADD binds me");
+	for (i = 0; i < 3; i++)
+		assert_int_equal(ANSWER, 1);
+	assert_int_equal(ANSWER, 0);
+	assert_int_equal(cmd_i64("LLEN", "to"), 3);
+	assert_in_range(cmd_i64("TTL", "to"), 50, 60);
+#undef ANSWER
+}
+
 /* What has ended leaves nothing; what has not is left alone. */
 static void
 test_forget(void **state)
@@ -476,11 +563,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {T(test_claim), T(test_claim_begins),
-	    T(test_start), T(test_cancel), T(test_forget), T(test_progress),
-	    T(test_settle_ack), T(test_settle_retry), T(test_settle_requeue),
-	    T(test_dead_cap), T(test_beat), T(test_reap), T(test_reap_poison),
-	    T(test_reap_stall), T(test_leave), T(test_enqueue),
-	    T(test_promote_order)};
+	    T(test_start), T(test_cancel), T(test_revoke_without_stop),
+	    T(test_cancels), T(test_scheduled), T(test_answer), T(test_forget),
+	    T(test_progress), T(test_settle_ack), T(test_settle_retry),
+	    T(test_settle_requeue), T(test_dead_cap), T(test_beat),
+	    T(test_reap), T(test_reap_poison), T(test_reap_stall),
+	    T(test_leave), T(test_enqueue), T(test_promote_order)};
 
 	return cmocka_run_group_tests(tests, group_up, group_down);
 }

@@ -88,7 +88,8 @@ $(BUILD)/gen/migrations.c: $(SQL) scripts/embed.sh
 	@echo '#define CT_VERSION "$(VERSION)"' >$@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 FORCE:
-$(BUILD)/fcgi/main.o $(BUILD)/fcgi/h_ops.o: $(BUILD)/gen/version.h
+$(BUILD)/fcgi/main.o $(BUILD)/fcgi/h_ops.o $(BUILD)/worker/events.o \
+  $(BUILD)/worker/control_show.o: $(BUILD)/gen/version.h
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 

@@ -37,9 +37,10 @@ const struct ct_json *ct_json_get(const struct ct_json *v, const char *key);
 /* First child of an object or array, and the next; NULL at the end. */
 const struct ct_json *ct_json_first(const struct ct_json *v);
 const struct ct_json *ct_json_next(const struct ct_json *v);
-const char *ct_json_key(const struct ct_json *v);   /* NULL in an array */
-struct ct_str ct_json_str(const struct ct_json *v); /* absent: no string */
-bool ct_json_bool(const struct ct_json *v);	    /* false: no bool */
+const char *ct_json_key(const struct ct_json *v);	/* NULL in an array */
+struct ct_str ct_json_str(const struct ct_json *v);	/* absent: no string */
+bool ct_json_bool(const struct ct_json *v);		/* false: no bool */
+bool ct_json_num(const struct ct_json *v, double *out); /* false: no number */
 /* The number if it is an integer in range; false otherwise. */
 bool ct_json_i64(
     const struct ct_json *v, int64_t min, int64_t max, int64_t *out);

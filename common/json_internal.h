@@ -19,9 +19,6 @@
 enum ct_rc ct_json_scan(struct ct_arena *a, struct ct_str text,
     unsigned max_depth, struct ct_str *value, struct ct_err *err) CT_MUSTCHECK;
 
-/* False where v is no number. */
-bool ct_json_num(const struct ct_json *v, double *out);
-
 /* Bytes of the well-formed UTF-8 character at p (n > 0 left), 0: none. */
 static inline size_t
 ct_utf8_seq(const char *p, size_t n)

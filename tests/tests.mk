@@ -50,8 +50,13 @@ $(call ring_tests,worker): $(ABUILD)/tests/worker/%: \
 FBUILD ?= build-fuzz
 $(addprefix $(FBUILD)/fuzz_,query cookie route record): \
   $(patsubst %.c,$(FBUILD)/%.o,$(filter-out fcgi/main.c,$(FCGI_SRC)))
+# And these the worker's.
+$(addprefix $(FBUILD)/fuzz_,control): \
+  $(patsubst %.c,$(FBUILD)/%.o,$(filter-out worker/main.c,$(WORKER_SRC)))
 
-$(ABUILD)/fcgi/h_ops.o: $(ABUILD)/gen/version.h
-$(FBUILD)/fcgi/h_ops.o: $(FBUILD)/gen/version.h
+versioned = $(addprefix $(1)/,fcgi/h_ops.o worker/events.o \
+  worker/control_show.o): $(1)/gen/version.h
+$(eval $(call versioned,$(ABUILD)))
+$(eval $(call versioned,$(FBUILD)))
 
 -include $(shell find $(ABUILD) -name '*.d' 2>/dev/null)

@@ -50,6 +50,7 @@ ct_link_drop(struct ct_node *n, const struct ct_err *why)
 		ct_log(CT_WARN, "link", "Redis is away: %s %s", why->msg,
 		    why->detail);
 	ct_bell_drop(n, NULL);
+	ct_control_drop(n, NULL);
 	ct_redis_close(l->main);
 	l->main = NULL;
 	l->backoff_ms = l->backoff_ms == 0 ? BACKOFF_MIN_MS : 2 * l->backoff_ms;
@@ -117,11 +118,30 @@ dial(struct ct_node *n, struct ct_err *err)
 }
 
 static bool
+describe(struct ct_node *n)
+{
+	const struct redisReply *reply;
+	struct ct_str argv[7];
+
+	argv[2] = ct_str_of(n->host);
+	argv[3] = number(n->scratch, getpid());
+	argv[4] = ct_str_of(ct_queues_text(&n->queues, n->scratch));
+	argv[5] = number(n->scratch, (int64_t)n->nslots);
+	argv[6] = number(n->scratch, 10 * n->conf->lease_ms);
+	return ask(n, "jq_register", 7, argv, &reply);
+}
+
+void
+ct_link_describe(struct ct_node *n)
+{
+	if (ct_link_up(n))
+		describe(n);
+}
+
+static bool
 take_place(struct ct_node *n)
 {
 	struct ct_link *l = &n->link;
-	const struct redisReply *reply;
-	struct ct_str argv[7];
 	uint8_t nonce[6];
 	char hex[13];
 
@@ -129,12 +149,7 @@ take_place(struct ct_node *n)
 	ct_hex(nonce, sizeof(nonce), hex);
 	snprintf(
 	    l->wid, sizeof(l->wid), "%s:%d:%s", n->host, (int)getpid(), hex);
-	argv[2] = ct_str_of(n->host);
-	argv[3] = number(n->scratch, getpid());
-	argv[4] = ct_str_of(n->conf->queues);
-	argv[5] = number(n->scratch, (int64_t)n->nslots);
-	argv[6] = number(n->scratch, 10 * n->conf->lease_ms);
-	if (!ask(n, "jq_register", 7, argv, &reply)) {
+	if (!describe(n)) {
 		/* It may have been taken; nothing is held under it. */
 		l->wid[0] = '\0';
 		return false;
@@ -174,6 +189,9 @@ ct_link_try(struct ct_node *n)
 		l->beat_ok_ms = asked;
 	}
 	if (!ct_link_audit(n))
+		return false;
+	ct_events_online(n);
+	if (!ct_link_up(n))
 		return false;
 	l->backoff_ms = 0;
 	n->rung = true;

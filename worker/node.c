@@ -46,6 +46,8 @@ set_up(struct ct_node *n, struct ct_err *err)
 	n->names = ct_arena_create(NAMES_CAP);
 	n->scratch = ct_arena_create(SCRATCH_CAP);
 	rc = ct_queues_parse(&n->queues, n->names, n->conf->queues, err);
+	if (rc == CT_OK)
+		rc = ct_control_init(n, err);
 	if (rc != CT_OK)
 		return rc;
 	n->nslots = (size_t)n->conf->worker_children;
@@ -98,6 +100,18 @@ is_busy(const struct ct_node *n)
 	       (ct_slots_count(n, CT_SLOT_ENDED) > 0 && ct_link_up(n));
 }
 
+void
+ct_node_drain(struct ct_node *n)
+{
+	if (n->draining)
+		return;
+	n->draining = true;
+	n->drain_at_ms = ct_mono_ms() + n->conf->drain_s * 1000;
+	ct_notify("STOPPING=1");
+	ct_log(CT_INFO, "node", "draining: %zu jobs run",
+	    ct_slots_count(n, CT_SLOT_BUSY));
+}
+
 /* Signals. false: end at once. */
 static bool
 on_signals(struct ct_node *n)
@@ -115,11 +129,7 @@ on_signals(struct ct_node *n)
 		} else if (sig == SIGTERM || sig == SIGINT) {
 			if (n->draining)
 				return false;
-			n->draining = true;
-			n->drain_at_ms = ct_mono_ms() + n->conf->drain_s * 1000;
-			ct_notify("STOPPING=1");
-			ct_log(CT_INFO, "node", "draining: %zu jobs run",
-			    ct_slots_count(n, CT_SLOT_BUSY));
+			ct_node_drain(n);
 		}
 	}
 	return true;
@@ -172,8 +182,11 @@ on_time(struct ct_node *n, int64_t now)
 		return;
 	if (beat_ms > n->conf->lease_ms / 4)
 		beat_ms = n->conf->lease_ms / 4;
-	if (due(&n->next_beat_ms, now, beat_ms) && !ct_link_beat(n))
-		return;
+	if (due(&n->next_beat_ms, now, beat_ms)) {
+		if (!ct_link_beat(n))
+			return;
+		ct_events_beat(n);
+	}
 	if (due(&n->next_tick_ms, now, tick_ms(n)) && !ct_link_reap(n))
 		return;
 	if (now >= n->next_promote_ms && !ct_link_promote(n))
@@ -183,6 +196,7 @@ on_time(struct ct_node *n, int64_t now)
 	if (due(&n->next_claim_ms, now, CLAIM_MS))
 		n->rung = true;
 	ct_bell_hang(n);
+	ct_control_hang(n);
 }
 
 static void
@@ -229,6 +243,8 @@ on_events(struct ct_node *n, const struct epoll_event *ev, int got)
 	for (i = 0; i < got; i++) {
 		if (ev[i].data.ptr == &n->link)
 			ct_bell_rings(n);
+		else if (ev[i].data.ptr == &n->control)
+			ct_control_serve(n);
 		else if (ev[i].data.ptr == n)
 			children = true;
 		else
@@ -250,10 +266,14 @@ loop(struct ct_node *n)
 		now = ct_mono_ms();
 		fence_self(n, now);
 		on_time(n, now);
+		if (n->control.more)
+			ct_control_serve(n);
 		limits_at = ct_slots_limits(n, now);
 		drain(n, now);
 		more = false;
 		ct_link_round(n, &more);
+		ct_events_flush(n);
+		more = more || n->control.more;
 		now = ct_mono_ms();
 		got = epoll_wait(n->epoll_fd, ev, EVENTS,
 		    more ? 0 : wait_ms(n, now, limits_at));
@@ -280,6 +300,7 @@ ct_node_run(const struct ct_conf *conf)
 	ct_log(CT_INFO, "node", "%s: %zu children, queues %s", n.name, n.nslots,
 	    conf->queues);
 	loop(&n);
+	ct_events_offline(&n);
 	ct_link_leave(&n);
 	ct_log(CT_INFO, "node", "%s ends", n.name);
 	return 0;

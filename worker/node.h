@@ -8,6 +8,7 @@
  *   round.c   settle, claim, begin: the one trip of a turn
  *   slot.c    children: start, hand over a job, limits, death
  *   settle.c  what becomes of a message: pure decisions into a settle request
+ *   control*  what Celery's tools ask and are told (control.h)
  *   node.c    the loop that ties them together
  *
  * Times are ct_mono_ms() unless a name says redis.
@@ -18,6 +19,7 @@
 #include <sys/types.h>
 
 #include "common/redis.h"
+#include "worker/control.h"
 #include "worker/wire.h"
 
 #define CT_QUEUES_MAX  32
@@ -61,6 +63,10 @@ struct ct_settle {
 	const char *status; /* for log and metrics: "success", "retry"... */
 	bool waits;	    /* the next try is scheduled */
 	const char *reason; /* redelivery: "child", "drain"; else NULL */
+	/* What the result says, for events. */
+	struct ct_str value; /* result, or exception object; absent: none */
+	struct ct_str trace;
+	const char *revoked; /* "revoked", "expired", "terminated"; else NULL */
 };
 
 struct ct_slot {
@@ -107,6 +113,8 @@ struct ct_node {
 	struct ct_slot *slot;
 	size_t nslots;
 	struct ct_link link;
+	struct ct_control control;
+	struct ct_events events;
 	struct ct_arena *names;	  /* of the lists */
 	struct ct_arena *scratch; /* reset every turn of the loop */
 	int epoll_fd;
@@ -129,6 +137,8 @@ void ct_link_drop(struct ct_node *n, const struct ct_err *why);
 bool ct_link_try(struct ct_node *n);
 /* The place is lost: stop its jobs, forget it. */
 void ct_link_lose(struct ct_node *n);
+/* Say again what the node is: its queues are others. */
+void ct_link_describe(struct ct_node *n);
 bool ct_link_beat(struct ct_node *n);
 bool ct_link_reap(struct ct_node *n);
 /* Sets next_promote_ms. */
@@ -165,6 +175,17 @@ enum ct_rc ct_queues_parse(struct ct_queues *q, struct ct_arena *a,
  * Returns how many; lists holds CT_LISTS_MAX.
  */
 int ct_queues_order(struct ct_queues *q, struct ct_str *lists);
+/*
+ * One queue more, of weight 1, or one less; nothing where it is so already.
+ * *names, on which the lists' names are, is replaced. CT_INVALID: no name, one
+ * too many, not served, the last one.
+ */
+enum ct_rc ct_queues_add(struct ct_queues *q, struct ct_arena **names,
+    struct ct_str name, struct ct_err *err) CT_MUSTCHECK;
+enum ct_rc ct_queues_drop(struct ct_queues *q, struct ct_arena **names,
+    struct ct_str name, struct ct_err *err) CT_MUSTCHECK;
+/* As the option has it. */
+const char *ct_queues_text(const struct ct_queues *q, struct ct_arena *a);
 
 /*
  * round.c. One trip: send every settle request, claim and begin as many
@@ -227,6 +248,8 @@ int64_t ct_backoff_ms(int backoff_s, int64_t retries);
 
 /* node.c: the life of a node; returns the exit status of the process. */
 int ct_node_run(const struct ct_conf *conf);
+/* Take no other job, end when those that run have ended. */
+void ct_node_drain(struct ct_node *n);
 
 /* relay.c: the life of the outbox relay, a child of the node. */
 int ct_relay_main(const struct ct_conf *conf);

@@ -69,6 +69,7 @@ take_settled(struct ct_node *n, struct ct_err *err)
 		if (!take(n, &reply, err))
 			return false;
 		ct_settle_note(n, s, ct_reply_i64(reply));
+		ct_events_settled(n, s, ct_reply_i64(reply));
 		/* The time until the first one may be shorter now. */
 		if (s->settle.waits)
 			n->next_promote_ms = 0;
@@ -115,6 +116,7 @@ take_claimed(struct ct_node *n, const struct redisReply *reply, size_t from,
 		s->state = CT_SLOT_BUSY;
 		ct_settle_claimed(n, s, ct_reply_str(ct_reply_at(reply, i + 1)),
 		    word, redis_now_ms);
+		ct_events_claimed(n, s);
 		if (s->state == CT_SLOT_BUSY)
 			ct_slot_run(n, s);
 	}

@@ -52,6 +52,8 @@ request(struct ct_node *n, struct ct_slot *s, const char *op, const char *state,
 
 	s->settle.status = status;
 	s->settle.reason = NULL;
+	s->settle.value = s->settle.trace = (struct ct_str){0};
+	s->settle.revoked = NULL;
 	s->settle.waits = strcmp(op, "sched") == 0;
 	v[A_PREFIX] = ct_str_of(n->conf->queue_prefix);
 	v[A_WID] = ct_str_of(ct_arena_printf(s->a, "%s", n->link.wid));
@@ -75,6 +77,8 @@ static void
 set_result(struct ct_slot *s, enum ct_result r, struct ct_str value,
     struct ct_str trace)
 {
+	s->settle.value = value;
+	s->settle.trace = trace;
 	if (!s->msg.ignore_result)
 		s->settle.argv[A_RESULT] =
 		    ct_result_json(s->a, &s->msg, r, value, trace, ct_now_us());
@@ -99,6 +103,7 @@ static void
 revoke(struct ct_node *n, struct ct_slot *s, const char *word)
 {
 	request(n, s, "ack", "revoked", "revoked");
+	s->settle.revoked = word;
 	set_result(s, CT_R_REVOKED, celery_error(s, "TaskRevokedError", word),
 	    (struct ct_str){0});
 }

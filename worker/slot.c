@@ -139,6 +139,7 @@ ct_slot_run(struct ct_node *n, struct ct_slot *s)
 	s->stop = CT_STOP_NONE;
 	s->state = CT_SLOT_BUSY;
 	ct_settle_begun(s);
+	ct_events_started(n, s);
 	if (s->pid == 0)
 		ct_settle_death(n, s);
 	/* A child that is dying is noticed by its signal. */

@@ -5,57 +5,18 @@
 The worker must serve the queue "default" with CATETUBE_TEST_TASKS=1. Prints a
 line per test and ends with "N passed, N failed".
 """
+import base64
 import datetime
 import json
 import sys
 import time
 import uuid
 
-from celery import Celery, group, states
+from celery import chain, chord, group
 from celery.exceptions import NotRegistered, TaskRevokedError
 
-WAIT_S = 20
-
-
-def client(url):
-    app = Celery("interop", broker=url, backend=url)
-    app.conf.task_default_queue = "default"
-    return app
-
-
-def send(app, name, *args, **options):
-    kwargs = options.pop("kwargs", {})
-    return app.send_task(name, args=args, kwargs=kwargs, **options)
-
-
-def raises(kind, result):
-    try:
-        result.get(timeout=WAIT_S)
-    except kind as e:
-        return e
-    raise AssertionError("no %s" % kind.__name__)
-
-
-def seen_states(result):
-    seen = []
-    end = time.time() + WAIT_S
-    while time.time() < end:
-        now = (result.state, result.info)
-        if not seen or seen[-1] != now:
-            seen.append(now)
-        if now[0] in states.READY_STATES:
-            return seen
-        time.sleep(0.02)
-    raise AssertionError("not ready: %r" % seen)
-
-
-def until(what, ok):
-    end = time.time() + WAIT_S
-    while time.time() < end:
-        if ok():
-            return
-        time.sleep(0.02)
-    raise AssertionError("never: " + what)
+from interop import (WAIT_S, client, job_state, main, raises, seen_states,
+                     send, until, until_running)
 
 
 def t_echo(app):
@@ -175,8 +136,7 @@ def t_cancel_before_start(app):
 def t_cancel_running(app):
     redis = app.backend.client
     r = send(app, "test.sleep", 30)
-    until("running", lambda:
-          redis.hget("jq:job:" + r.id, "state") == b"running")
+    until_running(app, r)
     redis.set("jq:cancel:" + r.id, 1, ex=600)
     e = raises(TaskRevokedError, r)
     assert e.args == ("terminated",), e.args
@@ -197,8 +157,7 @@ def t_hard_limit(app):
 def t_ignore_result(app):
     redis = app.backend.client
     r = send(app, "test.noop", ignore_result=True)
-    until("done", lambda:
-          redis.hget("jq:job:" + r.id, "state") == b"succeeded")
+    until("done", lambda: job_state(app, r) == "succeeded")
     assert redis.get("celery-task-meta-" + r.id) is None
 
 
@@ -235,23 +194,105 @@ def t_three_headers(app):
     assert app.AsyncResult(tid).get(timeout=WAIT_S) == "js"
 
 
-def main():
-    if len(sys.argv) != 2:
-        print(__doc__)
-        return 2
-    app = client(sys.argv[1])
-    tests = [(n[2:], f) for n, f in globals().items() if n.startswith("t_")]
-    failed = 0
-    for number, (name, test) in enumerate(tests, 1):
-        try:
-            test(app)
-            print("ok %d - %s" % (number, name), flush=True)
-        except Exception as e:
-            failed += 1
-            print("not ok %d - %s: %r" % (number, name, e), flush=True)
-    print("%d passed, %d failed" % (len(tests) - failed, failed))
-    return 1 if failed else 0
+def t_gocelery(app):
+    """Protocol 1 as gocelery writes it: no headers, a local offset."""
+    tid = str(uuid.uuid4())
+    body = {"id": tid, "task": "test.echo", "args": ["go"], "kwargs": None,
+            "retries": 0, "eta": "2020-01-02T03:04:05.678901234+02:00",
+            "expires": None}
+    app.backend.client.lpush("default", json.dumps({
+        "body": base64.b64encode(json.dumps(body).encode()).decode(),
+        "headers": {}, "content-type": "application/json",
+        "content-encoding": "utf-8",
+        "properties": {"body_encoding": "base64", "correlation_id": tid,
+                       "reply_to": str(uuid.uuid4()), "delivery_mode": 2,
+                       "delivery_info": {"priority": 0, "exchange": "",
+                                         "routing_key": "default"},
+                       "delivery_tag": str(uuid.uuid4())}}))
+    assert app.AsyncResult(tid).get(timeout=WAIT_S) == "go"
+
+
+def t_canvas_is_refused(app):
+    """Every part of it fails at once, and get() says so."""
+    echo = app.signature("test.echo", args=(1,))
+    r = chain(echo, echo).apply_async()
+    e = raises(NotImplementedError, r)
+    assert r.state == "PENDING" and r.parent.state == "FAILURE"
+    assert e.args == ("unsupported canvas: callbacks, chains and chords",), e
+    raises(NotImplementedError,
+           chord([echo, echo])(app.signature("test.echo")))
+    raises(NotImplementedError, echo.apply_async(
+        link_error=app.signature("test.echo")))
+
+
+def t_refused_content_is_told(app):
+    """What is buried unread ends as FAILURE for whoever waits."""
+    for how in ({"serializer": "pickle"}, {"compression": "gzip"},
+                {"serializer": "yaml"}):
+        r = send(app, "test.noop", **how)
+        until("told", lambda: r.state == "FAILURE")
+        assert job_state(app, r) == "dead", how
+
+
+def t_revoke_queued(app):
+    r = send(app, "test.noop", countdown=1.5)
+    r.revoke()
+    e = raises(TaskRevokedError, r)
+    assert e.args == ("revoked",), e.args
+
+
+def t_revoke_far_ahead(app):
+    """One that waits for its time is revoked now, not then."""
+    r = send(app, "test.noop", countdown=3600)
+    until("scheduled", lambda: job_state(app, r) == "scheduled")
+    r.revoke()
+    until("revoked", lambda: r.state == "REVOKED", 5)
+
+
+def t_revoke_a_list(app):
+    rs = [send(app, "test.noop", countdown=1.5) for _ in range(30)]
+    app.control.revoke([r.id for r in rs])
+    for r in rs:
+        raises(TaskRevokedError, r)
+
+
+def t_revoke_lets_run(app):
+    """As with Celery: one that runs goes on without terminate."""
+    r = send(app, "test.sleep", 1.5)
+    until_running(app, r)
+    r.revoke()
+    assert r.get(timeout=WAIT_S) == "slept"
+
+
+def t_revoke_ends_retries(app):
+    r = send(app, "test.fail", kwargs={"times": 9, "wait": 1})
+    until("retry", lambda: r.state == "RETRY")
+    r.revoke()
+    e = raises(TaskRevokedError, r)
+    assert e.args == ("revoked",), e.args
+
+
+def t_terminate(app):
+    for options in ({}, {"signal": "SIGKILL"}, {"signal": "USR1"}):
+        r = send(app, "test.sleep", 60)
+        until_running(app, r)
+        began = time.time()
+        r.revoke(terminate=True, **options)
+        e = raises(TaskRevokedError, r)
+        assert e.args == ("terminated",), e.args
+        assert time.time() - began < 10
+    r = send(app, "test.sleep", 60)
+    until_running(app, r)
+    app.control.terminate(r.id)
+    raises(TaskRevokedError, r)
+
+
+def t_forget(app):
+    r = send(app, "test.echo", 1)
+    r.get(timeout=WAIT_S)
+    r.forget()
+    assert r.state == "PENDING"
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(__doc__, globals(), lambda url: [client(url)]))

@@ -10,7 +10,6 @@
 #define METHOD_MAX  64
 #define KEY_MAX	    64	 /* a reply's routing key: a UUID in practice */
 #define PATTERN_MAX 1024 /* bounds the time of a match */
-#define CLOCK_MAX   ((int64_t)1 << 52)
 #define EXPIRES_MAX 1e11 /* seconds: what still fits as milliseconds */
 
 static enum ct_rc
@@ -89,7 +88,7 @@ get_headers(const struct ct_json *headers, struct ct_control_msg *m)
 	double expires;
 
 	if (!ct_json_i64(
-		ct_json_get(headers, "clock"), 0, CLOCK_MAX, &m->clock))
+		ct_json_get(headers, "clock"), 0, INT64_MAX, &m->clock))
 		m->clock = 0;
 	if (ct_json_num(ct_json_get(headers, "expires"), &expires) &&
 	    expires > 0 && expires < EXPIRES_MAX)

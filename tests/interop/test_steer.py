@@ -18,8 +18,8 @@ from celery.exceptions import TaskRevokedError
 
 from kombu import pools
 
-from interop import (CELERY, WAIT_S, Own, client, job_state, main, raises, send, until,
-                     until_running)
+from interop import (CELERY, WAIT_S, WORKER, Own, client, job_state, main,
+                     raises, send, until, until_running)
 
 CHANNEL = "/0.celery.pidbox"
 
@@ -350,8 +350,9 @@ def t_hostile(s):
     s.ask("add_consumer", "n", queue="default")
     assert send(s.app, "test.echo", 1).get(timeout=WAIT_S) == 1
     assert n.poll() is None and s.ask("stats", "n")["pid"] == n.pid
+    # ASan keeps what was freed for a while.
     grown = rss_kib(n.pid) - before
-    assert grown < 64 << 10, grown
+    assert grown < (64 << 10) * (8 if "asan" in WORKER else 1), grown
     log = s.own.log("n")
     assert "was not understood" in log
     assert "src=bug" not in log and "Sanitizer" not in log

@@ -65,7 +65,7 @@ request(struct ct_node *n, struct ct_slot *s, const char *op, const char *state,
 	v[A_DUE] = CT_STR("0");
 	v[A_STATE] = ct_str_of(state);
 	v[A_RESULT] = none;
-	v[A_RESULT_TTL] = number(s, CT_RESULT_TTL_S);
+	v[A_RESULT_TTL] = number(s, n->conf->result_ttl_s);
 	v[A_TTL] = CT_STR(CT_JOB_TTL_S);
 	v[A_MAX] = CT_STR("-1");
 	v[A_REASON] = none;
@@ -280,6 +280,7 @@ ct_settle_frame(struct ct_node *n, struct ct_slot *s, const struct ct_frame *f)
 		bury(n, s, value.p);
 	} else if (f->rc == CT_OK) {
 		request(n, s, "ack", "succeeded", "success");
+		s->settle.argv[A_TTL] = number(s, n->conf->job_ttl_s);
 		set_result(s, CT_R_SUCCESS, value, trace);
 	} else if (settle_stopped(n, s)) {
 		return;

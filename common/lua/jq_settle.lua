@@ -69,8 +69,8 @@ if op == 'ack' or op == 'dead' or ARGV[7] ~= '' then
   put('settled_ms', now)
 end
 redis.call('HSET', job, unpack(set))
--- A job that was begun has its life from then.
-if gone == 1 or op == 'sched' then
+-- One that was begun and goes back has its life from then.
+if gone == 1 or op == 'sched' or op == 'ack' then
   redis.call('EXPIRE', job, tonumber(ARGV[12])
     + math.max(0, math.floor((tonumber(due) - now) / 1000)))
 end

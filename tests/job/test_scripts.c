@@ -349,7 +349,10 @@ test_settle_ack(void **state)
 	running();
 	assert_int_equal(settle("w2", "1", "j", "0", "ack", "", "-1"), 0);
 	assert_string_equal(result_of("j"), "");
+	cmd("EXPIRE jq:job:j 9999");
 	assert_int_equal(settle("w1", "1", "j", "0", "ack", "", "-1"), 1);
+	assert_in_range(cmd_i64("TTL", "jq:job:j"), 1, 600);
+	assert_in_range(cmd_i64("TTL", "celery-task-meta-j"), 1, 600);
 	assert_string_equal(result_of("j"), "{\"r\":1}");
 	assert_true(job_is("j", "ended"));
 	assert_int_equal(cmd_i64("EXISTS", "jq:proc:w1"), 0);

@@ -23,12 +23,17 @@ enum {
 	DUE = 7,
 	STATE = 8,
 	RESULT = 9,
+	RESULT_TTL = 10,
+	TTL = 11,
 	MAX = 12,
 	REASON = 13
 };
 
-static struct ct_conf conf = {
-    .queue_prefix = "jq:", .test_tasks = 1, .max_redeliver = 3};
+static struct ct_conf conf = {.queue_prefix = "jq:",
+    .test_tasks = 1,
+    .max_redeliver = 3,
+    .job_ttl_s = 600,
+    .result_ttl_s = 60};
 static struct ct_node node = {.conf = &conf};
 static struct ct_slot slot;
 static struct ct_frame frame;
@@ -176,6 +181,10 @@ test_answers(void **state)
 		answer(rows[i].rc);
 		assert_true(is(OP, rows[i].first));
 		assert_int_equal(is(STATE, "succeeded"), rows[i].rc == CT_OK);
+		/* Only what went well may be forgotten sooner. */
+		assert_true(
+		    is(TTL, rows[i].rc == CT_OK ? "600" : CT_JOB_TTL_S));
+		assert_true(is(RESULT_TTL, "60"));
 		/* A retry is another message: one more in its headers. */
 		assert_int_equal(holds(NEXT, "\"retries\":1"), is(OP, "sched"));
 		claimed("test.noop", ",\"retries\":3", "GO");

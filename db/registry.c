@@ -11,6 +11,7 @@
 #include "db/feeding.h"
 #include "db/idempotency.h"
 #include "db/invite.h"
+#include "db/job_run.h"
 #include "db/mail.h"
 #include "db/medication.h"
 #include "db/member.h"
@@ -55,6 +56,7 @@ const struct ct_stmt *const *const ct_stmt_tables[] = {
     ct_target_stmts,
     ct_report_stmts,
     ct_outbox_stmts,
+    ct_job_run_stmts,
     ct_idempotency_stmts,
     NULL,
 };

@@ -14,6 +14,7 @@ const struct ct_task ct_tasks[] = {
     {"report.generate", "reports", ct_report_generate, 5, 5, 1800, 1860, 0},
     {"test.crash", "default", ct_test_crash, 3, 1, 60, 70, CT_TASK_TEST},
     {"test.echo", "default", ct_test_echo, 3, 1, 60, 70, CT_TASK_TEST},
+    {"test.effect", "default", ct_test_effect, 3, 1, 60, 70, CT_TASK_TEST},
     {"test.fail", "default", ct_test_fail, 3, 1, 60, 70, CT_TASK_TEST},
     {"test.noop", "default", ct_test_noop, 3, 1, 60, 70, CT_TASK_TEST},
     {"test.now", "default", ct_test_now, 3, 1, 60, 70, CT_TASK_TEST},

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <time.h>
 
+#include "db/job_run.h"
 #include "worker/job.h"
 
 /* Seconds as thousandths: a number in JSON. */
@@ -89,6 +90,25 @@ ct_test_sleep(struct ct_job *job, struct ct_err *err)
 	if (rc == CT_OK)
 		job->result = CT_STR("\"slept\"");
 	return rc;
+}
+
+/*
+ * before, after: seconds around a row that is written once, however often the
+ * job is run. Returns whether this run wrote it.
+ */
+enum ct_rc
+ct_test_effect(struct ct_job *job, struct ct_err *err)
+{
+	bool first;
+
+	if (ct_uuid_nil(&job->id))
+		return ct_fail(err, CT_INVALID, "id", "the id is no UUID");
+	if (nap(milli_arg(job, "before", 0, 0), err) != CT_OK ||
+	    ct_job_effect(
+		job->pg, job->a, &job->id, job->attempt, &first, err) != CT_OK)
+		return err->rc;
+	job->result = first ? CT_STR("true") : CT_STR("false");
+	return nap(milli_arg(job, "after", 1, 0), err);
 }
 
 /* steps, and seconds between them. */

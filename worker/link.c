@@ -32,11 +32,14 @@ ct_link_up(const struct ct_node *n)
 void
 ct_link_lose(struct ct_node *n)
 {
+	struct ct_slot *s;
+
 	if (n->link.wid[0] == '\0')
 		return;
 	ct_log(CT_WARN, "link", "place %s is lost: its jobs are stopped",
 	    n->link.wid);
-	ct_slots_fence(n);
+	for (s = n->slot; s < n->slot + n->nslots; s++)
+		ct_slot_fence(n, s);
 	n->link.wid[0] = '\0';
 }
 
@@ -298,6 +301,36 @@ is_known(const struct ct_node *n, int64_t held)
 	return false;
 }
 
+static bool
+is_held(const struct redisReply *held, int64_t number)
+{
+	size_t i;
+
+	for (i = 0; i < ct_reply_n(held); i++)
+		if (ct_reply_i64(ct_reply_at(held, i)) == number)
+			return true;
+	return false;
+}
+
+/*
+ * A Redis that lost its last words when it died may have what runs here back
+ * on its list, for others to run.
+ */
+static void
+stop_unheld(struct ct_node *n, const struct redisReply *held)
+{
+	struct ct_slot *s;
+
+	for (s = n->slot; s < n->slot + n->nslots; s++) {
+		if (s->state != CT_SLOT_BUSY || is_held(held, s->number))
+			continue;
+		ct_log(CT_WARN, "link",
+		    "audit: job %.*s is not held any more, it is stopped",
+		    CT_STR_FMT(s->msg.id));
+		ct_slot_fence(n, s);
+	}
+}
+
 bool
 ct_link_audit(struct ct_node *n)
 {
@@ -307,6 +340,7 @@ ct_link_audit(struct ct_node *n)
 
 	if (!ask(n, "jq_audit", 2, argv, &held))
 		return false;
+	stop_unheld(n, held);
 	for (i = 0; i < ct_reply_n(held); i++) {
 		if (is_known(n, ct_reply_i64(ct_reply_at(held, i))))
 			continue;

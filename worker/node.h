@@ -212,8 +212,8 @@ void ct_slots_reload(struct ct_node *n);
 void ct_slots_roll(struct ct_node *n);
 /* After the settle request was answered. */
 void ct_slot_done(struct ct_node *n, struct ct_slot *s);
-/* The place is lost: kill everything that runs, forget it. */
-void ct_slots_fence(struct ct_node *n);
+/* Its message is not ours any more: kill what runs, forget it. */
+void ct_slot_fence(const struct ct_node *n, struct ct_slot *s);
 size_t ct_slots_count(const struct ct_node *n, enum ct_slot_state state);
 /* A child is there and will take another job. */
 bool ct_slot_stays(const struct ct_node *n, const struct ct_slot *s);

@@ -342,24 +342,20 @@ ct_slots_limits(struct ct_node *n, int64_t now)
 }
 
 void
-ct_slots_fence(struct ct_node *n)
+ct_slot_fence(const struct ct_node *n, struct ct_slot *s)
 {
-	struct ct_slot *s;
-
-	for (s = n->slot; s < n->slot + n->nslots; s++) {
-		if (s->state < CT_SLOT_STARTING || s->state > CT_SLOT_ENDED)
-			continue;
-		if (s->state == CT_SLOT_BUSY && s->pid > 0)
-			kill(s->pid, SIGKILL);
-		if (s->state == CT_SLOT_BUSY)
-			let_go(s);
-		ct_arena_reset(s->a);
-		s->msg = (struct ct_msg){0};
-		if (s->state == CT_SLOT_STARTING || s->state == CT_SLOT_ENDED)
-			s->state = CT_SLOT_IDLE;
-		if (s->state == CT_SLOT_IDLE && !ct_slot_stays(n, s))
-			let_go(s);
-	}
+	if (s->state < CT_SLOT_STARTING || s->state > CT_SLOT_ENDED)
+		return;
+	if (s->state == CT_SLOT_BUSY && s->pid > 0)
+		kill(s->pid, SIGKILL);
+	if (s->state == CT_SLOT_BUSY)
+		let_go(s);
+	ct_arena_reset(s->a);
+	s->msg = (struct ct_msg){0};
+	if (s->state == CT_SLOT_STARTING || s->state == CT_SLOT_ENDED)
+		s->state = CT_SLOT_IDLE;
+	if (s->state == CT_SLOT_IDLE && !ct_slot_stays(n, s))
+		let_go(s);
 }
 
 size_t

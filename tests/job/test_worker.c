@@ -378,6 +378,27 @@ test_bell_wakes(void **state)
 	node_kill(a);
 }
 
+/* Redis is back without the claim: what runs is not this node's any more. */
+static void
+test_claim_forgotten(void **state)
+{
+	pid_t a = node_start("a", "CATETUBE_WORKER_CHILDREN=1");
+	const char *id = push("test.sleep", "{'seconds':60}", 0);
+	const char *wid;
+
+	(void)state;
+	UNTIL(job_is(id, "running"));
+	wid = job_field(id, "owner");
+	assert_int_equal(
+	    cmd_i64("DEL", ct_arena_printf(arena, "jq:proc:%s", wid)), 1);
+	cmd("CLIENT KILL TYPE normal");
+	/* The only child is free for others at once. */
+	id = push("test.noop", "{}", 0);
+	UNTIL(job_is(id, "succeeded"));
+	assert_true(log_has("a", "is not held any more"));
+	node_kill(a);
+}
+
 static bool
 has_pid(const pid_t *pids, int n, pid_t pid)
 {
@@ -474,8 +495,8 @@ main(void)
 	    T(test_node_killed), T(test_node_frozen), T(test_redis_killed),
 	    T(test_retry_then_dead), T(test_eta), T(test_unknown_task),
 	    T(test_poison), T(test_twice), T(test_drain), T(test_recycle),
-	    T(test_bell_refused), T(test_bell_cut), T(test_bell_wakes),
-	    T(test_reload), T(test_check)};
+	    T(test_claim_forgotten), T(test_bell_refused), T(test_bell_cut),
+	    T(test_bell_wakes), T(test_reload), T(test_check)};
 
 	return cmocka_run_group_tests(tests, group_up, group_down);
 }

@@ -21,6 +21,8 @@ bench: all ## measure the limits and ours in one run (makes var-bench/)
 	@python3 tests/bench/run.py
 soak: all $(BUILD)/bench-load ## 1,000,000 requests (REQUESTS): nothing grows
 	@python3 tests/fault/soak.py --requests $(or $(REQUESTS),1000000)
+soak-jobs: all ## 1,000,000 jobs (JOBS): nothing grows
+	@/usr/bin/python3 tests/fault/soak_jobs.py --jobs $(or $(JOBS),1000000)
 storm: all ## 10,000 jobs under kill -9, frozen nodes, a lost Redis
 	@/usr/bin/python3 tests/fault/test_jobs.py --full
 fmt: ## clang-format all C
@@ -86,5 +88,5 @@ install: all ## programs, units and nginx files, under DESTDIR
 	install -m 640 systemd/catetube.env.sample \
 	  $(DESTDIR)$(SYSCONFDIR)/catetube/catetube.env.sample
 
-.PHONY: up down status logs check asan lint bench soak storm fmt samples fuzz install
+.PHONY: up down status logs check asan lint bench soak soak-jobs storm fmt samples fuzz install
 .SECONDARY:

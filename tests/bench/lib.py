@@ -303,6 +303,28 @@ def memory(pid):
     return {k: round(v, 1) for k, v in total.items()}
 
 
+def cpu_s(pid):
+    """Seconds of CPU that a process and all below it have used."""
+    ns = 0  # finer than the ticks of /proc/PID/stat
+    for one in descendants(pid):
+        try:
+            for task in os.listdir(f"/proc/{one}/task"):
+                with open(f"/proc/{one}/task/{task}/schedstat") as f:
+                    ns += int(f.read().split()[0])
+        except OSError:
+            pass
+    return ns / 1e9
+
+
+def resting(pid, seconds):
+    """What a worker costs while it has nothing to do."""
+    time.sleep(1)
+    before = cpu_s(pid)
+    time.sleep(seconds)
+    return {"idle_cpu_percent": (cpu_s(pid) - before) / seconds * 100,
+            "idle_pss_mib": memory(pid)["pss_mib"]}
+
+
 class PeakRss(threading.Thread):
     """Highest RSS of any one process below pid, in MiB, until stopped."""
 
@@ -326,3 +348,46 @@ class PeakRss(threading.Thread):
         self.ended.set()
         self.join()
         return round(self.peak, 1)
+
+
+# ---- Celery, the peer of the jobs
+
+PYTHON = "/usr/bin/python3"  # Debian's, to which python3-celery belongs
+
+
+def messages(path, db, queue, jobs, send=False, env=None):
+    """See celery_jobs.py."""
+    return json.loads(run(
+        [PYTHON, os.path.join(HERE, "celery_jobs.py"), path, str(db), queue,
+         str(jobs)] + ["send"] * send, env=env))
+
+
+class Celery:
+    """Its worker with two children and the settings it comes with, on a Redis
+    database of its own."""
+    DB = 8
+
+    def __init__(self, folder, path):
+        run([os.path.join(ROOT, "scripts/deps.sh"), "--test"])
+        self.path = path
+        self.env = dict(
+            os.environ, PYTHONPATH=HERE, PYTHONDONTWRITEBYTECODE="1",
+            BENCH_CELERY_URL=f"redis+socket://{path}?virtual_host={self.DB}")
+        Redis(path).do(("SELECT", str(self.DB)), ("FLUSHDB",))
+        with open(os.path.join(folder, "celery.log"), "w") as log:
+            self.process = subprocess.Popen(
+                [PYTHON, "-m", "celery", "-A", "celery_app", "worker",
+                 "--concurrency=2"], cwd=folder, env=self.env,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def pid(self):
+        return self.process.pid
+
+    def stop(self):
+        self.process.terminate()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(5)
+        Redis(self.path).do(("SELECT", str(self.DB)), ("FLUSHDB",))

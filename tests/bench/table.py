@@ -16,7 +16,8 @@ SPEED = (
     ("crowd", "2,000 clients, 3,333/s", None, None, None, None),
     ("login", "log-in", "verify", 0.8, 17, 3),
     ("report", "CSV of 1M rows (rows/s)", "copy", 0.5, 40000, 15),
-    ("jobs", "no-op jobs", "ping", 0.3, 1080, 5),
+    ("jobs", "no-op jobs", "ping", 0.3, None, None),
+    ("celery", "no-op jobs by Celery", None, None, None, None),
 )
 # title, path into the result, most
 MOST = (
@@ -26,7 +27,20 @@ MOST = (
     ("mix: failed", ("mix", "failed"), 0),
     ("CSV: peak RSS MiB", ("report", "peak_rss_mib"), 32),
     ("job, enqueue to result: p50 ms", ("jobs", "p50_ms"), 1.0),
+    ("job, enqueue to start: p50 ms", ("jobs", "start_p50_ms"), 1.0),
 )
+# title, ours, Celery's in the same round, least or most of the ratio
+PEER = (
+    ("jobs consumed, times Celery", "consume_rps", "consume_rps", 5, None),
+    ("jobs enqueued, times Celery", "enqueue_rps", "send_rps", 5, None),
+    ("idle worker: CPU, of Celery's", "idle_cpu_percent", "idle_cpu_percent",
+     None, 0.25),
+    ("idle worker: PSS, of Celery's", "idle_pss_mib", "idle_pss_mib", None,
+     0.25),
+)
+# Figures besides the rate of which each round is kept.
+ROUNDS = ("ping_rps", "consume_rps", "enqueue_rps", "send_rps",
+          "idle_cpu_percent", "idle_pss_mib")
 GOAL_RPS = 33333  # two million requests a minute
 PEER_PSS_MIB = 359
 
@@ -81,6 +95,15 @@ def rows(result):
         if name in result:
             v = result[name][key]
             out.append(plain(title, v, f"<= {most}", v <= most))
+    for title, ours, theirs, least, most in PEER:
+        both = list(zip(result.get("jobs", {}).get("rounds_" + ours, []),
+                        result.get("celery", {}).get("rounds_" + theirs, [])))
+        if not both:
+            continue
+        ratio = statistics.median(a / max(b, 0.001) for a, b in both)
+        out.append(plain(
+            title, ratio, f">= {least}" if least else f"<= {most}",
+            ratio >= least if least else ratio <= most))
     for when, groups in result.get("memory", {}).items():
         pss = sum(groups[g]["pss_mib"] for g in ("fcgi", "worker"))
         out.append(plain(f"PSS of the C processes, {when}: MiB", pss,

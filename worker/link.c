@@ -121,7 +121,7 @@ take_place(struct ct_node *n)
 {
 	struct ct_link *l = &n->link;
 	const struct redisReply *reply;
-	struct ct_str argv[7];
+	struct ct_str argv[8];
 	uint8_t nonce[6];
 	char hex[13];
 
@@ -134,7 +134,8 @@ take_place(struct ct_node *n)
 	argv[4] = ct_str_of(n->conf->queues);
 	argv[5] = number(n->scratch, (int64_t)n->nslots);
 	argv[6] = number(n->scratch, 10 * n->conf->lease_ms);
-	if (!ask(n, "jq_register", 7, argv, &reply)) {
+	argv[7] = ct_str_of(n->name);
+	if (!ask(n, "jq_register", 8, argv, &reply)) {
 		/* It may have been taken; nothing is held under it. */
 		l->wid[0] = '\0';
 		return false;
@@ -197,11 +198,13 @@ ct_link_beat(struct ct_node *n)
 			argv[argc++] = s->msg.id;
 	if (!ask(n, "jq_beat", argc, argv, &reply))
 		return false;
-	if (ct_reply_i64(ct_reply_at(reply, 0)) != 1) {
+	if (ct_reply_i64(ct_reply_at(reply, 0)) == 0) {
 		ct_link_lose(n);
 		return false;
 	}
 	n->link.beat_ok_ms = asked;
+	if (ct_reply_i64(ct_reply_at(reply, 0)) == 2)
+		ct_node_drain(n);
 	for (i = 1; i < ct_reply_n(reply); i++)
 		for (s = n->slot; s < n->slot + n->nslots; s++)
 			if (s->state == CT_SLOT_BUSY &&

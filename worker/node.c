@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "common/metrics.h"
 #include "common/proc.h"
 #include "worker/node.h"
 
@@ -48,6 +49,7 @@ set_up(struct ct_node *n, struct ct_err *err)
 	rc = ct_queues_parse(&n->queues, n->names, n->conf->queues, err);
 	if (rc != CT_OK)
 		return rc;
+	n->trip = ct_metric(CT_M_JOBS_TRIP, "");
 	n->nslots = (size_t)n->conf->worker_children;
 	n->slot = calloc(n->nslots, sizeof(*n->slot));
 	n->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -98,6 +100,18 @@ is_busy(const struct ct_node *n)
 	       (ct_slots_count(n, CT_SLOT_ENDED) > 0 && ct_link_up(n));
 }
 
+void
+ct_node_drain(struct ct_node *n)
+{
+	if (n->draining)
+		return;
+	n->draining = true;
+	n->drain_at_ms = ct_mono_ms() + n->conf->drain_s * 1000;
+	ct_notify("STOPPING=1");
+	ct_log(CT_INFO, "node", "draining: %zu jobs run",
+	    ct_slots_count(n, CT_SLOT_BUSY));
+}
+
 /* Signals. false: end at once. */
 static bool
 on_signals(struct ct_node *n)
@@ -113,13 +127,10 @@ on_signals(struct ct_node *n)
 			if (n->relay_pid > 0)
 				kill(n->relay_pid, SIGTERM);
 		} else if (sig == SIGTERM || sig == SIGINT) {
-			if (n->draining)
+			if (n->stopped)
 				return false;
-			n->draining = true;
-			n->drain_at_ms = ct_mono_ms() + n->conf->drain_s * 1000;
-			ct_notify("STOPPING=1");
-			ct_log(CT_INFO, "node", "draining: %zu jobs run",
-			    ct_slots_count(n, CT_SLOT_BUSY));
+			n->stopped = true;
+			ct_node_drain(n);
 		}
 	}
 	return true;

@@ -254,10 +254,15 @@ test_cancel(void **state)
 	struct ct_job_info row;
 
 	(void)state;
+	/* One that only names it is another one, though it comes first. */
+	cmd("ZADD jq:sched %lld a\n{\"body\":\"W10=\",\"headers\":{\"task\":"
+	    "\"t\",\"id\":\"child\",\"parent_id\":\"%s\"}}",
+	    (long long)due / 1000, a);
 	OK(ct_jobs_cancel(&jobs, ct_str_of(a), &row, &err));
 	assert_true(ct_str_is(row.state, "revoked"));
 	assert_true(result_has(a, "\"status\":\"REVOKED\""));
-	assert_int_equal(cmd_i64("ZCARD", "jq:sched"), 1);
+	assert_int_equal(cmd_i64("ZCARD", "jq:sched"), 2);
+	assert_string_equal(state_of("child"), "scheduled");
 	assert_string_equal(state_of(b), "scheduled");
 	REFUSED(ct_jobs_cancel(&jobs, ct_str_of(a), &row, &err), CT_CONFLICT);
 	REFUSED(ct_jobs_cancel(&jobs, CT_STR("no"), &row, &err), CT_NOTFOUND);

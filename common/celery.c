@@ -96,6 +96,9 @@ get_fields(struct ct_arena *a, const struct ct_json *h, struct ct_msg *m,
 		return bad(err, "task is missing or no name");
 	if (m->id.n == 0 || m->id.n > 200)
 		return bad(err, "id is missing or no name");
+	if (!ct_json_i64(
+		ct_json_get(h, "x-enq-ms"), 0, INT64_MAX / 1000, &m->pushed_ms))
+		m->pushed_ms = CT_NULL_I64;
 	m->parent = ct_json_str(ct_json_get(h, "parent_id"));
 	m->group = ct_json_str(ct_json_get(h, "group"));
 	m->ignore_result = ct_json_bool(ct_json_get(h, "ignore_result"));
@@ -298,8 +301,9 @@ write_tag(struct ct_jw *w)
 	ct_jw_uuid(w, &tag);
 }
 
-struct ct_str
-ct_msg_again(struct ct_arena *a, const struct ct_msg *m)
+/* The message with another count of tries before it. */
+static struct ct_str
+send_on(struct ct_arena *a, const struct ct_msg *m, int64_t retries)
 {
 	const struct ct_json *e;
 	const char *key;
@@ -334,10 +338,22 @@ ct_msg_again(struct ct_arena *a, const struct ct_msg *m)
 	if (headers)
 		copy_members(&w, a, e, "retries");
 	ct_jw_key(&w, "retries");
-	ct_jw_i64(&w, m->retries + 1);
+	ct_jw_i64(&w, retries);
 	ct_jw_end(&w);
 	ct_jw_end(&w);
 	return ct_buf_str(&b);
+}
+
+struct ct_str
+ct_msg_again(struct ct_arena *a, const struct ct_msg *m)
+{
+	return send_on(a, m, m->retries + 1);
+}
+
+struct ct_str
+ct_msg_anew(struct ct_arena *a, const struct ct_msg *m)
+{
+	return send_on(a, m, 0);
 }
 
 static void
@@ -526,5 +542,35 @@ ct_exception_json(struct ct_arena *a, const char *module, const char *type,
 	ct_jw_key(&w, "exc_module");
 	ct_jw_cstr(&w, module);
 	ct_jw_end(&w);
+	return ct_buf_str(&b);
+}
+
+struct ct_str
+ct_exception_text(struct ct_arena *a, struct ct_str value)
+{
+	const struct ct_json *v;
+	struct ct_str type, msg;
+	struct ct_err hidden;
+	struct ct_buf b;
+
+	ct_err_clear(&hidden);
+	if (value.n > 2 * CT_RESULT_MAX ||
+	    ct_json_parse(a, value, MSG_DEPTH, &v, &hidden) != CT_OK)
+		return CT_STR("");
+	type = ct_json_str(ct_json_get(v, "exc_type"));
+	msg = ct_json_str(ct_json_first(ct_json_get(v, "exc_message")));
+	if (type.n == 0)
+		return CT_STR("");
+	ct_buf_init(&b, a, CT_ERROR_MAX + 1);
+	ct_buf_addstr(&b, type);
+	if (msg.n > 0) {
+		ct_buf_adds(&b, ": ");
+		ct_buf_addstr(&b, msg);
+	}
+	if (b.n <= CT_ERROR_MAX)
+		return ct_buf_str(&b);
+	/* Not in the middle of a character. */
+	for (b.n = CT_ERROR_MAX; (b.p[b.n] & 0xc0) == 0x80; b.n--)
+		continue;
 	return ct_buf_str(&b);
 }

@@ -29,6 +29,7 @@ struct ct_msg {
 	struct ct_str group;  /* absent: none */
 	int64_t eta_ms;	      /* CT_NULL_I64: none */
 	int64_t expires_ms;   /* CT_NULL_I64: none */
+	int64_t pushed_ms;    /* CT_NULL_I64: another producer's */
 	int64_t retries;
 	int64_t soft_ms; /* 0: none */
 	int64_t hard_ms; /* 0: none */
@@ -59,6 +60,8 @@ enum ct_rc ct_msg_body(struct ct_arena *a, struct ct_str body, bool base64,
  * delivery tag, everything else kept, unknown headers too.
  */
 struct ct_str ct_msg_again(struct ct_arena *a, const struct ct_msg *m);
+/* The same as if none had been: for a message that was dead. */
+struct ct_str ct_msg_anew(struct ct_arena *a, const struct ct_msg *m);
 
 struct ct_msg_new {
 	const char *id;
@@ -98,5 +101,11 @@ struct ct_str ct_result_json(struct ct_arena *a, const struct ct_msg *m,
  */
 struct ct_str ct_exception_json(struct ct_arena *a, const char *module,
     const char *type, struct ct_str args, const char *msg);
+/*
+ * "ValueError: bad input" of such an object, at most CT_ERROR_MAX bytes; empty
+ * where it is none.
+ */
+#define CT_ERROR_MAX 300
+struct ct_str ct_exception_text(struct ct_arena *a, struct ct_str value);
 
 #endif

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/jw.h"
 #include "common/log.h"
 
 enum type { COUNTER, GAUGE, HISTOGRAM };
@@ -386,6 +387,42 @@ render_cell(struct ct_buf *out, struct ct_cell *c)
 }
 
 void
+ct_metric_head(struct ct_buf *out, enum ct_metric_id id)
+{
+	ct_buf_addf(out, "# HELP %s %s\n# TYPE %s %s\n", rows[id].name,
+	    rows[id].help, rows[id].name, type_names[rows[id].type]);
+}
+
+void
+ct_metric_line(struct ct_buf *out, enum ct_metric_id id, const char *labels,
+    int64_t value_milli)
+{
+	char text[24];
+	size_t n = ct_milli_text(value_milli, text);
+
+	if (!labels_ok(labels))
+		return;
+	ct_buf_adds(out, rows[id].name);
+	if (labels[0])
+		ct_buf_addf(out, "{%s}", labels);
+	ct_buf_addf(out, " %.*s\n", (int)n, text);
+}
+
+const char *
+ct_metric_label(struct ct_arena *a, struct ct_str text)
+{
+	char *p;
+
+	if (text.n > 64)
+		text.n = 64;
+	p = ct_str_cstr(a, text);
+	for (size_t i = 0; i < text.n; i++)
+		if (p[i] < ' ' || p[i] > '~' || p[i] == '"' || p[i] == '\\')
+			p[i] = '_';
+	return p;
+}
+
+void
 ct_metrics_render(struct ct_buf *out)
 {
 	uint32_t n = atomic_load_explicit(&page->used, memory_order_acquire);
@@ -399,9 +436,7 @@ ct_metrics_render(struct ct_buf *out)
 			if (c->metric != id)
 				continue;
 			if (!told)
-				ct_buf_addf(out, "# HELP %s %s\n# TYPE %s %s\n",
-				    rows[id].name, rows[id].help, rows[id].name,
-				    type_names[rows[id].type]);
+				ct_metric_head(out, id);
 			told = true;
 			render_cell(out, c);
 		}

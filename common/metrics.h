@@ -35,5 +35,15 @@ void ct_metric_set(struct ct_cell *c, uint64_t v);
 void ct_metric_observe_us(struct ct_cell *c, int64_t us);
 /* Prometheus text format 0.0.4 of every cell in use. */
 void ct_metrics_render(struct ct_buf *out);
+/*
+ * For gauges that are read at the scrape and have no cell: the lines before the
+ * values, then one for each; thousandths. Labels that are no label text are
+ * left out with their value.
+ */
+void ct_metric_head(struct ct_buf *out, enum ct_metric_id id);
+void ct_metric_line(struct ct_buf *out, enum ct_metric_id id,
+    const char *labels, int64_t value_milli);
+/* text as the value of a label: cut to 64 bytes, bad characters as '_'. */
+const char *ct_metric_label(struct ct_arena *a, struct ct_str text);
 
 #endif

@@ -26,6 +26,9 @@ static const struct ctl_command commands[] = {
 	    ctl_demo, CTL_PG},
 	{"enqueue", "TASK [KWARGS] [--queue Q] [--in S]", "put a job on a queue",
 	    ctl_enqueue, CTL_REDIS},
+	{"jobs", "list | show ID | ...", "look at jobs, queues and workers, and "
+	    "steer them: jobs alone lists its words",
+	    ctl_jobs, CTL_CONF},
 	{"doctor", "", "look whether everything the service needs is there",
 	    ctl_doctor, CTL_CONF},
 	{"config", "[sample | markdown]", "list every option of the service",
@@ -50,8 +53,14 @@ ctl_usage(const char *fmt, ...)
 int
 ctl_fail(const struct ct_err *err)
 {
-	fprintf(stderr, "catetubectl: %s%s%s%s\n", err->msg,
-	    *err->detail ? " (" : "", err->detail, *err->detail ? ")" : "");
+	fputs("catetubectl: ", stderr);
+	if (err->nfields == 0)
+		fputs(err->msg, stderr);
+	for (unsigned i = 0; i < err->nfields; i++)
+		fprintf(stderr, "%s%s %s", i > 0 ? "; " : "",
+		    err->fields[i].name, err->fields[i].msg);
+	fprintf(stderr, "%s%s%s\n", *err->detail ? " (" : "", err->detail,
+	    *err->detail ? ")" : "");
 	return CTL_FAILED;
 }
 

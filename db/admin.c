@@ -38,7 +38,9 @@ static const struct ct_field event_rows[] = {
 	"what was done"},
     {"noun", CT_T_TEXT, AT(noun), OUT, 0, 0, NULL, NULL, NULL, "to what"},
     {"noun_id", CT_T_UUID, AT(noun_id), OUT | NIL, 0, 0, NULL, NULL, NULL,
-	"to which account; null: to all"},
+	"to which account or job; null: to all"},
+    {"detail", CT_T_TEXT, AT(detail), OUT | NIL, 0, 0, NULL, NULL, NULL,
+	"which queue, node or task"},
 };
 const struct ct_fields ct_admin_event_fields =
     CT_FIELDS("event", struct ct_admin_event, event_rows);
@@ -71,7 +73,9 @@ static const struct ct_stmt accounts = {"admin_accounts", CT_OWNED, CT_READ,
 	" and ($3::text is null or v.action = $3)"
 static const struct ct_stmt events = {"admin_events", CT_OWNED, CT_READ,
     "uutii", &ct_admin_event_fields,
-    ME " select v.id, v.at, v.account_id, v.action, v.noun, v.noun_id,"
+    ME " select v.id, v.at, v.account_id, v.action, case"
+       " when v.before ? 'job' then 'job' else v.noun end as noun, v.noun_id,"
+       " v.before ->> 'job' as detail,"
        " (select count(*) from audit_event v" WHICH_EVENTS ") as total"
        " from me, audit_event v" WHICH_EVENTS
        " order by v.id desc limit $4 offset $5"};
@@ -97,8 +101,19 @@ static const struct ct_stmt note = {"admin_note", CT_OWNED, CT_WRITE, "uut",
        " or exists (select from account x where x.id = $2) returning id)"
        " select exists (select from me), exists (select from log)"};
 
+/*
+ * admin, job or null, action, detail or null: is an admin. What is about the
+ * service has the noun of accounts, whose trail is the administrators'.
+ */
+static const struct ct_stmt note_job = {"admin_note_job", CT_OWNED, CT_WRITE,
+    "uutt", NULL,
+    ME ", log as (insert into audit_event (account_id, action, noun, noun_id,"
+       " before) select me.id, $3, 'account', $2, jsonb_build_object('job', "
+       "$4::text)"
+       " from me) select exists (select from me)"};
+
 const struct ct_stmt *const ct_admin_stmts[] = {
-    &accounts, &events, &set_status, &note, NULL};
+    &accounts, &events, &set_status, &note, &note_job, NULL};
 
 static enum ct_rc
 no_admin(struct ct_err *err)
@@ -112,10 +127,9 @@ missing(struct ct_err *err)
 	return ct_fail(err, CT_NOTFOUND, NULL, "There is no such account.");
 }
 
-/* Is the account an active administrator? Lists that are empty need to ask. */
-static enum ct_rc
-check_admin(struct ct_pg *pg, struct ct_arena *a, const struct ct_uuid *admin,
-    struct ct_err *err)
+enum ct_rc
+ct_admin_check(struct ct_pg *pg, struct ct_arena *a,
+    const struct ct_uuid *admin, struct ct_err *err)
 {
 	struct ct_params p;
 	const struct ct_res *r;
@@ -186,7 +200,8 @@ run_list(struct ct_pg *pg, struct ct_arena *a, const struct list *l,
 	*out = rows;
 	if (*n == 0) {
 		l->params(&p, a, admin, f, true);
-		if (check_admin(pg, a, admin, err) != CT_OK ||
+		/* A list that is empty needs to ask. */
+		if (ct_admin_check(pg, a, admin, err) != CT_OK ||
 		    ct_pg_run(pg, l->st, &p, a, &r, err) != CT_OK)
 			return err->rc;
 	}
@@ -307,4 +322,22 @@ ct_admin_note(struct ct_pg *pg, struct ct_arena *a, const struct ct_uuid *admin,
 	if (!ct_res_bool(r, 0, 0))
 		return no_admin(err);
 	return ct_res_bool(r, 0, 1) ? CT_OK : missing(err);
+}
+
+enum ct_rc
+ct_admin_note_job(struct ct_pg *pg, struct ct_arena *a,
+    const struct ct_uuid *admin, const struct ct_uuid *job, const char *action,
+    struct ct_str detail, struct ct_err *err)
+{
+	struct ct_params p;
+	const struct ct_res *r;
+
+	ct_params_init(&p, a);
+	ct_p_uuid(&p, admin);
+	ct_p_uuid(&p, job);
+	ct_p_text(&p, ct_str_of(action));
+	ct_p_text(&p, detail);
+	if (ct_pg_run(pg, &note_job, &p, a, &r, err) != CT_OK)
+		return err->rc;
+	return ct_res_bool(r, 0, 0) ? CT_OK : no_admin(err);
 }

@@ -26,7 +26,8 @@ struct ct_admin_event {
 	int64_t at;		/* us */
 	struct ct_uuid account; /* who did it, nil: gone since */
 	struct ct_str action, noun;
-	struct ct_uuid noun_id; /* to which account, nil: to all */
+	struct ct_uuid noun_id; /* to which account or job, nil: to all */
+	struct ct_str detail;	/* queue, node or task, where it is one */
 };
 extern const struct ct_fields ct_admin_account_fields, ct_admin_event_fields;
 extern const struct ct_stmt *const ct_admin_stmts[];
@@ -67,6 +68,16 @@ enum ct_rc ct_admin_disable(struct ct_pg *pg, struct ct_arena *a,
 enum ct_rc ct_admin_enable(struct ct_pg *pg, struct ct_arena *a,
     const struct ct_uuid *admin, const struct ct_uuid *id,
     struct ct_err *err) CT_MUSTCHECK;
+/* Is the account an active administrator? For what asks no statement here. */
+enum ct_rc ct_admin_check(struct ct_pg *pg, struct ct_arena *a,
+    const struct ct_uuid *admin, struct ct_err *err) CT_MUSTCHECK;
+/*
+ * Note what is done to a job (nil: to many, to a queue, to a node) and to which
+ * (absent: nothing to say).
+ */
+enum ct_rc ct_admin_note_job(struct ct_pg *pg, struct ct_arena *a,
+    const struct ct_uuid *admin, const struct ct_uuid *job, const char *action,
+    struct ct_str detail, struct ct_err *err) CT_MUSTCHECK;
 /* Note that it is done; id nil: to all accounts. CT_NOTFOUND. */
 enum ct_rc ct_admin_note(struct ct_pg *pg, struct ct_arena *a,
     const struct ct_uuid *admin, const struct ct_uuid *id, const char *action,

@@ -46,8 +46,20 @@ static const struct ct_stmt purge = {"outbox_purge", CT_GLOBAL, CT_WRITE, "i",
     "delete from job_outbox where state in ('done', 'failed')"
     " and done_at < now() - make_interval(secs => $1)"};
 
+static const struct ct_stmt count = {"outbox_count", CT_GLOBAL, CT_READ, "",
+    NULL,
+    "select count(*), coalesce(greatest(0, extract(epoch from now()"
+    " - min(created_at)))::bigint, 0) from job_outbox where state = 'pending'"};
+static const struct ct_stmt reopen = {"outbox_reopen", CT_GLOBAL, CT_WRITE, "u",
+    NULL,
+    "with m as (update mail set state = 'queued', error = null"
+    " where id = $1 and state = 'failed' returning id),"
+    " r as (delete from job_run where job_id in (select id from m))"
+    " update job_outbox set state = 'sent', sent_at = now(), done_at = null"
+    " where id = $1 and (state = 'failed' or exists (select from m))"};
+
 const struct ct_stmt *const ct_outbox_stmts[] = {
-    &take_pending, &take_sent, &sent, &failed, &purge, NULL};
+    &take_pending, &take_sent, &sent, &failed, &purge, &count, &reopen, NULL};
 
 static enum ct_rc
 take(struct ct_pg *pg, struct ct_arena *a, const struct ct_stmt *st,
@@ -111,6 +123,28 @@ ct_outbox_failed(struct ct_pg *pg, struct ct_arena *a, const struct ct_uuid *id,
     struct ct_err *err)
 {
 	return mark(pg, a, &failed, id, err);
+}
+
+enum ct_rc
+ct_outbox_reopen(struct ct_pg *pg, struct ct_arena *a, const struct ct_uuid *id,
+    struct ct_err *err)
+{
+	return mark(pg, a, &reopen, id, err);
+}
+
+enum ct_rc
+ct_outbox_count(struct ct_pg *pg, struct ct_arena *a, int64_t *n,
+    int64_t *oldest_s, struct ct_err *err)
+{
+	struct ct_params p;
+	const struct ct_res *r;
+
+	ct_params_init(&p, a);
+	if (ct_pg_run(pg, &count, &p, a, &r, err) != CT_OK)
+		return err->rc;
+	*n = ct_res_i64(r, 0, 0);
+	*oldest_s = ct_res_i64(r, 0, 1);
+	return CT_OK;
 }
 
 enum ct_rc

@@ -37,6 +37,16 @@ enum ct_rc ct_outbox_sent(struct ct_pg *pg, struct ct_arena *a,
 /* Its job ended for good without effect (dead, revoked, expired). */
 enum ct_rc ct_outbox_failed(struct ct_pg *pg, struct ct_arena *a,
     const struct ct_uuid *id, struct ct_err *err) CT_MUSTCHECK;
+/* How many are pending, and the age of the oldest; 0 where there is none. */
+enum ct_rc ct_outbox_count(struct ct_pg *pg, struct ct_arena *a, int64_t *n,
+    int64_t *oldest_s, struct ct_err *err) CT_MUSTCHECK;
+/*
+ * A dead job is to run again: its row, and the mail that it was to send, wait
+ * again where they had ended without effect. Jobs without a row are none of
+ * this one's business.
+ */
+enum ct_rc ct_outbox_reopen(struct ct_pg *pg, struct ct_arena *a,
+    const struct ct_uuid *id, struct ct_err *err) CT_MUSTCHECK;
 /* Delete rows that were done or failed longer than age_s ago; *n how many. */
 enum ct_rc ct_outbox_purge(struct ct_pg *pg, struct ct_arena *a, int64_t age_s,
     int64_t *n, struct ct_err *err) CT_MUSTCHECK;

@@ -2,6 +2,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/jobs.h"
 #include "db/migrate.h"
 #include "fcgi/handlers.h"
 #include "fcgi/resp.h"
@@ -52,11 +53,115 @@ CT_HANDLER(h_live)
 	return CT_OK;
 }
 
+/* One gauge of each queue; value_milli: CT_NULL_I64 leaves it out. */
+static void
+queue_gauge(struct ct_req *r, struct ct_buf *out, enum ct_metric_id id,
+    const struct ct_queues_info *q,
+    int64_t (*value_milli)(const struct ct_queue_info *q))
+{
+	ct_metric_head(out, id);
+	for (size_t i = 0; i < q->n; i++) {
+		int64_t v = value_milli(&q->row[i]);
+
+		if (v != CT_NULL_I64)
+			ct_metric_line(out, id,
+			    ct_arena_printf(r->a, "queue=\"%s\"",
+				ct_metric_label(r->a, q->row[i].name)),
+			    v);
+	}
+}
+
+static int64_t
+oldest_of(const struct ct_queue_info *q)
+{
+	return q->oldest_ms == CT_NULL_I64 ? 0 : q->oldest_ms;
+}
+
+static int64_t
+is_paused(const struct ct_queue_info *q)
+{
+	return q->paused_at == CT_NULL_I64 ? 0 : 1000;
+}
+
+static int64_t
+nodes_of(const struct ct_queue_info *q)
+{
+	return q->nodes * 1000;
+}
+
+static void
+write_queues(
+    struct ct_req *r, struct ct_buf *out, const struct ct_queues_info *q)
+{
+	ct_metric_head(out, CT_M_QUEUE_DEPTH);
+	for (size_t i = 0; i < q->n; i++)
+		for (int step = 0; step < CT_STEPS; step++)
+			ct_metric_line(out, CT_M_QUEUE_DEPTH,
+			    ct_arena_printf(r->a,
+				"queue=\"%s\",priority=\"%d\"",
+				ct_metric_label(r->a, q->row[i].name),
+				3 * step),
+			    q->row[i].depth[step] * 1000);
+	queue_gauge(r, out, CT_M_QUEUE_OLDEST, q, oldest_of);
+	queue_gauge(r, out, CT_M_QUEUE_PAUSED, q, is_paused);
+	queue_gauge(r, out, CT_M_QUEUE_NODES, q, nodes_of);
+	ct_metric_head(out, CT_M_JOBS_SCHEDULED);
+	ct_metric_line(out, CT_M_JOBS_SCHEDULED, "", q->scheduled * 1000);
+	ct_metric_head(out, CT_M_JOBS_DEAD);
+	ct_metric_line(out, CT_M_JOBS_DEAD, "", q->dead * 1000);
+}
+
+static void
+write_nodes(struct ct_req *r, struct ct_buf *out,
+    const struct ct_node_info *node, size_t n)
+{
+	static const struct {
+		enum ct_metric_id id;
+		size_t at;
+		int64_t milli; /* of one */
+	} gauges[] = {
+	    {CT_M_JOBS_RUNNING, offsetof(struct ct_node_info, held), 1000},
+	    {CT_M_JOB_SLOTS, offsetof(struct ct_node_info, slots), 1000},
+	    {CT_M_NODE_BEAT, offsetof(struct ct_node_info, beat_ms), 1},
+	};
+
+	for (size_t g = 0; g < ct_countof(gauges); g++) {
+		ct_metric_head(out, gauges[g].id);
+		for (size_t i = 0; i < n; i++)
+			ct_metric_line(out, gauges[g].id,
+			    ct_arena_printf(r->a, "node=\"%s\"",
+				ct_metric_label(r->a, node[i].wid)),
+			    *(const int64_t *)(const void
+				    *)((const char *)&node[i] + gauges[g].at) *
+				gauges[g].milli);
+	}
+}
+
+/* What waits is asked of Redis, which may be away: then it is not told. */
 CT_HANDLER(h_metrics)
 {
+	struct ct_buf *out =
+	    ct_resp_raw(r, 200, "text/plain; version=0.0.4; charset=utf-8");
+	struct ct_jobs j = {.redis = r->redis,
+	    .a = r->a,
+	    .prefix = r->app->conf->queue_prefix,
+	    .queues = r->app->conf->queues};
+	struct ct_queues_info queues;
+	struct ct_node_info *node;
+	struct ct_err hidden;
+	size_t nodes;
+	bool up;
+
 	(void)err;
-	ct_metrics_render(
-	    ct_resp_raw(r, 200, "text/plain; version=0.0.4; charset=utf-8"));
+	ct_metrics_render(out);
+	up = ct_jobs_queues(&j, &queues, &hidden) == CT_OK &&
+	     ct_jobs_nodes(&j, &node, &nodes, &hidden) == CT_OK;
+	ct_metric_head(out, CT_M_QUEUES_UP);
+	ct_metric_line(out, CT_M_QUEUES_UP, "", up ? 1000 : 0);
+	if (up) {
+		write_queues(r, out, &queues);
+		write_nodes(r, out, node, nodes);
+	}
 	return CT_OK;
 }
 

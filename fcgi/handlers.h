@@ -18,7 +18,8 @@ extern const struct ct_fields ct_login_in, ct_password_change_in,
     ct_account_delete_in, ct_consent_in, ct_reset_in, ct_admin_account_query,
     ct_admin_audit_query, ct_totp_begin_in, ct_totp_confirm_in,
     ct_totp_disable_in, ct_cat_delete_in, ct_member_in, ct_transfer_in,
-    ct_invite_in, ct_target_put_in;
+    ct_invite_in, ct_target_put_in, ct_admin_job_query, ct_dead_retry_in,
+    ct_dead_purge_in, ct_queue_in, ct_node_in;
 
 CT_HANDLER(h_root);
 CT_HANDLER(h_index);
@@ -116,5 +117,19 @@ CT_HANDLER(h_admin_account_enable);
 CT_HANDLER(h_admin_session_end);
 CT_HANDLER(h_admin_cleanup);
 CT_HANDLER(h_admin_audit);
+
+CT_HANDLER(h_admin_job_list);
+CT_HANDLER(h_admin_job_get);
+CT_HANDLER(h_admin_job_cancel);
+CT_HANDLER(h_admin_job_retry);
+CT_HANDLER(h_admin_job_purge);
+CT_HANDLER(h_admin_dead_retry);
+CT_HANDLER(h_admin_dead_purge);
+CT_HANDLER(h_admin_queue_list);
+CT_HANDLER(h_admin_queue_pause);
+CT_HANDLER(h_admin_queue_resume);
+CT_HANDLER(h_admin_node_list);
+CT_HANDLER(h_admin_node_drain);
+CT_HANDLER(h_admin_job_doctor);
 
 #endif

@@ -36,6 +36,7 @@
 struct front {
 	struct ct_app *app;
 	struct ct_redis *redis; /* limits, sessions' copies, answers */
+	struct ct_redis *queue; /* for what handlers ask; may equal redis */
 	unsigned generation;
 	int signal_fd;
 	int64_t drain_end_ms;	/* 0: serving */
@@ -288,6 +289,7 @@ take_request(struct front *f, struct ct_conn *c)
 	} else if (ct_gate_open(r)) {
 		finish_here(r);
 	} else if (r->route->flags & CT_R_LOOP) {
+		r->redis = f->queue;
 		if (r->route->handler(r, &r->err) != CT_OK)
 			ct_resp_error(r, &r->err);
 		finish_here(r);
@@ -383,6 +385,11 @@ front_init(struct front *f, struct ct_app *app)
 	if (ct_redis_open(conf->redis_cache_url[0] ? conf->redis_cache_url
 						   : conf->redis_url,
 		(int)conf->redis_timeout_ms, &f->redis, &err) != CT_OK)
+		ct_bug("redis: %s", err.msg);
+	f->queue = f->redis;
+	if (conf->redis_cache_url[0] &&
+	    ct_redis_open(conf->redis_url, (int)conf->redis_timeout_ms,
+		&f->queue, &err) != CT_OK)
 		ct_bug("redis: %s", err.msg);
 	/* One child is woken per connection, not all of them. */
 	add_mark(app, app->listen_fd, &listen_mark, EPOLLEXCLUSIVE);

@@ -3,6 +3,7 @@
  * names, or that hand-written code writes. Routes name them in their `out`.
  * tests/api/test_openapi.py holds them against real answers.
  */
+#include "common/jobs.h"
 #include "db/account.h"
 #include "db/admin.h"
 #include "db/api_token.h"
@@ -129,6 +130,27 @@ const struct ct_shape ct_shapes[] = {
     {"AdminDone", NULL, "message:string data:AdminAccount", NULL},
     {"AdminEvent", &ct_admin_event_fields, NULL, "who did what to an account"},
     {"AdminEvents", NULL, "events:[AdminEvent] pagination:Pagination", NULL},
+    {"Job", &ct_job_info_fields, NULL,
+	"a job; of its arguments only names and ids"},
+    {"Jobs", NULL, "jobs:[Job] next:string?",
+	"next: cursor of the next page, which may hold more even where this "
+	"one "
+	"is short"},
+    {"JobDone", NULL, "message:string data:Job", NULL},
+    {"DeadDone", NULL, "message:string count:int more:bool",
+	"more: ask again for the rest"},
+    {"Queue", &ct_queue_info_fields, NULL, NULL},
+    {"Queues", NULL, "queues:[Queue] scheduled:int dead:int",
+	"scheduled: jobs that wait for their time"},
+    {"QueueDone", NULL, "message:string queue:string=reports changed:bool",
+	NULL},
+    {"NodeJob", NULL, "id:string task:string began_at:time?", NULL},
+    {"Node", &ct_node_info_fields, "running:[NodeJob]", "a worker node"},
+    {"Nodes", NULL, "nodes:[Node]", NULL},
+    {"NodeDone", NULL, "message:string node:string", NULL},
+    {"JobCheck", NULL, "check:string=queues result:string=ok detail:string",
+	"result: ok, WARN or FAIL"},
+    {"JobChecks", NULL, "checks:[JobCheck]", NULL},
     {"Root", NULL, "message:string version:string=v1 status:string=running",
 	NULL},
     {"Alive", NULL, "status:string=alive", NULL},

@@ -124,14 +124,15 @@ static bool
 describe(struct ct_node *n)
 {
 	const struct redisReply *reply;
-	struct ct_str argv[7];
+	struct ct_str argv[8];
 
 	argv[2] = ct_str_of(n->host);
 	argv[3] = number(n->scratch, getpid());
 	argv[4] = ct_str_of(ct_queues_text(&n->queues, n->scratch));
 	argv[5] = number(n->scratch, (int64_t)n->nslots);
 	argv[6] = number(n->scratch, 10 * n->conf->lease_ms);
-	return ask(n, "jq_register", 7, argv, &reply);
+	argv[7] = ct_str_of(n->name);
+	return ask(n, "jq_register", 8, argv, &reply);
 }
 
 void
@@ -218,11 +219,13 @@ ct_link_beat(struct ct_node *n)
 			argv[argc++] = s->msg.id;
 	if (!ask(n, "jq_beat", argc, argv, &reply))
 		return false;
-	if (ct_reply_i64(ct_reply_at(reply, 0)) != 1) {
+	if (ct_reply_i64(ct_reply_at(reply, 0)) == 0) {
 		ct_link_lose(n);
 		return false;
 	}
 	n->link.beat_ok_ms = asked;
+	if (ct_reply_i64(ct_reply_at(reply, 0)) == 2)
+		ct_node_drain(n);
 	for (i = 1; i < ct_reply_n(reply); i++)
 		for (s = n->slot; s < n->slot + n->nslots; s++)
 			if (s->state == CT_SLOT_BUSY &&

@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "common/metrics.h"
 #include "common/proc.h"
 #include "worker/node.h"
 
@@ -50,6 +51,7 @@ set_up(struct ct_node *n, struct ct_err *err)
 		rc = ct_control_init(n, err);
 	if (rc != CT_OK)
 		return rc;
+	n->trip = ct_metric(CT_M_JOBS_TRIP, "");
 	n->nslots = (size_t)n->conf->worker_children;
 	n->slot = calloc(n->nslots, sizeof(*n->slot));
 	n->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -127,8 +129,9 @@ on_signals(struct ct_node *n)
 			if (n->relay_pid > 0)
 				kill(n->relay_pid, SIGTERM);
 		} else if (sig == SIGTERM || sig == SIGINT) {
-			if (n->draining)
+			if (n->stopped)
 				return false;
+			n->stopped = true;
 			ct_node_drain(n);
 		}
 	}

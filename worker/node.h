@@ -58,6 +58,8 @@ enum ct_stop {
 	CT_STOP_DRAIN
 };
 
+struct ct_cell;
+
 struct ct_settle {
 	struct ct_str argv[CT_SETTLE_ARGC];
 	const char *status; /* for log and metrics: "success", "retry"... */
@@ -67,6 +69,9 @@ struct ct_settle {
 	struct ct_str value; /* result, or exception object; absent: none */
 	struct ct_str trace;
 	const char *revoked; /* "revoked", "expired", "terminated"; else NULL */
+	const char *note;   /* why, for the log; NULL: nothing to say. What a
+			       task says goes into the record alone: it may
+			       hold an address. */
 };
 
 struct ct_slot {
@@ -119,12 +124,14 @@ struct ct_node {
 	struct ct_arena *scratch; /* reset every turn of the loop */
 	int epoll_fd;
 	int signal_fd;
+	struct ct_cell *trip; /* time of a turn's trip to Redis */
 	pid_t relay_pid;
 	int64_t relay_retry_ms;
 	int64_t next_number; /* of messages that are claimed */
 	bool rung;	     /* there may be messages */
 	bool quiet;	     /* the last claim found the lists empty */
-	bool draining;
+	bool draining;	     /* takes no more jobs */
+	bool stopped;	     /* by a signal: a second one ends it at once */
 	int64_t drain_at_ms; /* jobs are stopped then */
 	int64_t next_beat_ms, next_tick_ms, next_promote_ms, next_audit_ms,
 	    next_claim_ms, next_dog_ms;
@@ -248,7 +255,7 @@ int64_t ct_backoff_ms(int backoff_s, int64_t retries);
 
 /* node.c: the life of a node; returns the exit status of the process. */
 int ct_node_run(const struct ct_conf *conf);
-/* Take no other job, end when those that run have ended. */
+/* Take no more jobs, and end when those that run have. Asked again: nothing. */
 void ct_node_drain(struct ct_node *n);
 
 /* relay.c: the life of the outbox relay, a child of the node. */

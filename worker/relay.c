@@ -21,6 +21,7 @@
 #define BATCH	    100
 #define PURGE_AGE_S (7 * 86400)
 #define PURGE_MS    (3600 * 1000)
+#define LOOK_MS	    5000
 
 struct relay {
 	const struct ct_conf *conf;
@@ -31,6 +32,7 @@ struct relay {
 	bool failing;
 	int64_t next_again_ms;
 	int64_t next_purge_ms;
+	int64_t next_look_ms;
 };
 
 static enum ct_rc
@@ -128,12 +130,33 @@ all(struct relay *r, bool again, struct ct_err *err)
 	return rc;
 }
 
+/* How much waits, for the metrics: before it is carried, or it is nothing. */
+static enum ct_rc
+look(struct relay *r, struct ct_err *err)
+{
+	int64_t pending, oldest_s;
+
+	if (ct_outbox_count(r->pg, r->a, &pending, &oldest_s, err) != CT_OK)
+		return err->rc;
+	ct_metric_set(ct_metric(CT_M_OUTBOX_PENDING, ""), (uint64_t)pending);
+	ct_metric_set(ct_metric(CT_M_OUTBOX_OLDEST, ""), (uint64_t)oldest_s);
+	ct_metric_set(ct_metric(CT_M_OUTBOX_LOOKED, ""),
+	    (uint64_t)(ct_now_us() / 1000000));
+	return CT_OK;
+}
+
 static enum ct_rc
 turn(struct relay *r, struct ct_err *err)
 {
 	int64_t now = ct_mono_ms(), n;
-	enum ct_rc rc = all(r, false, err);
+	enum ct_rc rc = CT_OK;
 
+	if (now >= r->next_look_ms) {
+		r->next_look_ms = now + LOOK_MS;
+		rc = look(r, err);
+	}
+	if (rc == CT_OK)
+		rc = all(r, false, err);
 	if (rc == CT_OK && now >= r->next_again_ms) {
 		r->next_again_ms = now + AGAIN_MS;
 		rc = all(r, true, err);

@@ -2,6 +2,7 @@
  * One turn of a node, in one trip: settle what has ended, claim and begin what
  * is next. A message that needs a look first is begun in the next turn.
  */
+#include "common/metrics.h"
 #include "worker/node.h"
 
 #define CLAIM_ARGC 5 /* before the held ones */
@@ -214,6 +215,7 @@ ct_link_round(struct ct_node *n, bool *more)
 {
 	struct trip t = plan(n);
 	struct ct_err err;
+	int64_t begin_us;
 
 	*more = false;
 	if (!ct_link_up(n))
@@ -221,10 +223,12 @@ ct_link_round(struct ct_node *n, bool *more)
 	if (!has_work(t))
 		return true;
 	ct_err_clear(&err);
+	begin_us = ct_mono_us();
 	if (!round_trip(n, t, &err)) {
 		ct_link_drop(n, &err);
 		return false;
 	}
+	ct_metric_observe_us(n->trip, ct_mono_us() - begin_us);
 	*more = ct_link_up(n) && has_work(plan(n));
 	return true;
 }

@@ -54,6 +54,7 @@ request(struct ct_node *n, struct ct_slot *s, const char *op, const char *state,
 	s->settle.reason = NULL;
 	s->settle.value = s->settle.trace = (struct ct_str){0};
 	s->settle.revoked = NULL;
+	s->settle.note = NULL;
 	s->settle.waits = strcmp(op, "sched") == 0;
 	v[A_PREFIX] = ct_str_of(n->conf->queue_prefix);
 	v[A_WID] = ct_str_of(ct_arena_printf(s->a, "%s", n->link.wid));
@@ -91,11 +92,24 @@ celery_error(struct ct_slot *s, const char *type, const char *msg)
 	    s->a, "celery.exceptions", type, (struct ct_str){0}, msg);
 }
 
+/* "why: ValueError: bad input", what the record keeps of an exception. */
+static struct ct_str
+error_of(struct ct_slot *s, const char *why, struct ct_str value)
+{
+	struct ct_str text = ct_exception_text(s->a, value);
+
+	if (*why == '\0')
+		return text;
+	return ct_str_of(ct_arena_printf(
+	    s->a, "%s%s%.*s", why, text.n > 0 ? ": " : "", CT_STR_FMT(text)));
+}
+
 static void
 fail_with(struct ct_node *n, struct ct_slot *s, struct ct_str value,
     struct ct_str trace)
 {
 	request(n, s, "ack", "failed", "failure");
+	s->settle.argv[A_REASON] = error_of(s, "", value);
 	set_result(s, CT_R_FAILURE, value, trace);
 }
 
@@ -115,6 +129,7 @@ bury(struct ct_node *n, struct ct_slot *s, const char *reason)
 
 	request(n, s, "dead", "dead", "dead");
 	s->settle.argv[A_REASON] = why;
+	s->settle.note = why.p;
 	if (s->msg.id.p != NULL)
 		set_result(s, CT_R_FAILURE,
 		    ct_exception_json(s->a, "kombu.exceptions", "DecodeError",
@@ -199,6 +214,7 @@ retry(struct ct_node *n, struct ct_slot *s, const struct ct_frame *f,
 	request(n, s, "sched", "scheduled", "retry");
 	s->settle.argv[A_NEXT] = ct_msg_again(s->a, &s->msg);
 	s->settle.argv[A_DUE] = number(s, ct_now_us() / 1000 + wait_ms);
+	s->settle.argv[A_REASON] = error_of(s, "", value);
 	set_result(s, CT_R_RETRY, value, trace);
 }
 
@@ -211,6 +227,7 @@ requeue(struct ct_node *n, struct ct_slot *s, bool counts, const char *reason)
 		return;
 	s->settle.argv[A_MAX] = number(s, n->conf->max_redeliver);
 	s->settle.argv[A_REASON] = CT_STR("worker lost");
+	s->settle.note = "worker lost";
 	set_result(s, CT_R_FAILURE,
 	    ct_exception_json(s->a, "billiard.exceptions", "WorkerLostError",
 		(struct ct_str){0}, "Worker exited prematurely."),
@@ -290,7 +307,9 @@ ct_settle_frame(struct ct_node *n, struct ct_slot *s, const struct ct_frame *f)
 		retry(n, s, f, value, trace);
 	} else {
 		request(n, s, "dead", "dead", "dead");
-		s->settle.argv[A_REASON] = CT_STR("retries exhausted");
+		s->settle.argv[A_REASON] =
+		    error_of(s, "retries exhausted", value);
+		s->settle.note = "retries exhausted";
 		set_result(s, CT_R_FAILURE, value, trace);
 	}
 }
@@ -318,10 +337,27 @@ cell(enum ct_metric_id id, const struct ct_slot *s, const char *status)
 	return ct_metric(id, b.p);
 }
 
+/* From the push, or from when it was due, to the first try. */
+static void
+observe_wait(const struct ct_slot *s)
+{
+	int64_t from_ms = s->msg.pushed_ms;
+
+	if (from_ms == CT_NULL_I64 || s->msg.retries > 0)
+		return;
+	if (s->msg.eta_ms > from_ms)
+		from_ms = s->msg.eta_ms;
+	ct_metric_observe_us(
+	    ct_metric(CT_M_JOB_WAIT,
+		ct_arena_printf(s->a, "queue=\"%s\"", s->task->queue)),
+	    ct_now_us() - from_ms * 1000);
+}
+
 void
 ct_settle_begun(const struct ct_slot *s)
 {
 	ct_metric_add(cell(CT_M_JOBS_STARTED, s, NULL), 1);
+	observe_wait(s);
 }
 
 void
@@ -352,8 +388,8 @@ ct_settle_note(const struct ct_node *n, const struct ct_slot *s, int64_t ret)
 	ct_line_str(&l, "id", s->msg.id);
 	ct_line_i64(&l, "try", s->msg.retries + 1);
 	ct_line_i64(&l, "ms", ms);
-	if (s->settle.argv[A_REASON].n > 0)
-		ct_line_str(&l, "reason", s->settle.argv[A_REASON]);
+	if (s->settle.note != NULL)
+		ct_line_str(&l, "reason", ct_str_of(s->settle.note));
 	ct_line_str(&l, "node", ct_str_of(n->name));
 	ct_line_end(&l);
 }

@@ -10,11 +10,14 @@
 -- begun, the caller must look at the message; CANCELLED: revoked before it
 -- began; DUP: this try is settled, or somebody who still has a place runs it;
 -- FENCED: the message is not the caller's.
+-- Lists of a queue in the hash pause are left alone.
 local p, wid, want = ARGV[1], ARGV[2], tonumber(ARGV[4])
 local own = p .. 'proc:' .. wid
 if not redis.call('ZSCORE', p .. 'w', wid) then
   return {-1}
 end
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
 
 local function begin(src, id, try, task)
   local job = p .. 'job:' .. id
@@ -31,7 +34,7 @@ local function begin(src, id, try, task)
     return 'CANCELLED'
   end
   redis.call('HSET', job, 'state', 'running', 'owner', wid, 'owner_try', try,
-    'task', task, 'queue', src, 'starts', (h[4] or 0) + 1)
+    'task', task, 'queue', src, 'starts', (h[4] or 0) + 1, 'began', now)
   redis.call('EXPIRE', job, ARGV[3])
   return 'GO'
 end
@@ -48,8 +51,18 @@ local function plain(raw)
     and type(h.retries or 0) == 'number' and h
 end
 
-local t = redis.call('TIME')
-local out = {t[1] * 1000 + math.floor(t[2] / 1000)}
+local function unpaused(lists)
+  local out = {}
+  for _, list in ipairs(lists) do
+    local queue = string.match(list, '^(.-)\6\22') or list
+    if redis.call('HEXISTS', p .. 'pause', queue) == 0 then
+      out[#out + 1] = list
+    end
+  end
+  return out
+end
+
+local out = {now}
 for i = 6, #ARGV, 4 do
   local n, id = ARGV[i], ARGV[i + 1]
   local held = redis.call('HGET', own, n)
@@ -60,10 +73,14 @@ for i = 6, #ARGV, 4 do
   end
 end
 
-local number, pop = tonumber(ARGV[5]), {'LMPOP', #KEYS, unpack(KEYS)}
-pop[#KEYS + 3], pop[#KEYS + 4] = 'RIGHT', 'COUNT'
-while want > 0 do
-  pop[#KEYS + 5] = want
+local lists = KEYS
+if want > 0 and redis.call('EXISTS', p .. 'pause') == 1 then
+  lists = unpaused(KEYS)
+end
+local number, pop = tonumber(ARGV[5]), {'LMPOP', #lists, unpack(lists)}
+pop[#lists + 3], pop[#lists + 4] = 'RIGHT', 'COUNT'
+while want > 0 and #lists > 0 do
+  pop[#lists + 5] = want
   local got = redis.call(unpack(pop))
   if not got then
     break

@@ -29,9 +29,13 @@ local function give_back(held, id)
       redis.call('ZADD', p .. 'dead', now, held)
       redis.call('ZREMRANGEBYRANK', p .. 'dead', 0, -1 - tonumber(ARGV[8]))
       redis.call('HSET', job, 'state', 'dead', 'owner', '', 'error',
-        'worker lost')
+        'worker lost', 'settled_ms', now)
       redis.call('SETEX', key, ARGV[7], result)
       redis.call('PUBLISH', key, result)
+      redis.set_repl(redis.REPL_NONE)
+      redis.call('XADD', p .. 'done', 'MAXLEN', '~', 10000, '*', 'id', id,
+        'state', 'dead', 'try', 0)
+      redis.set_repl(redis.REPL_ALL)
       return 0, 1
     end
     redis.call('HSET', job, 'state', 'queued', 'owner', '')

@@ -9,7 +9,8 @@
 --               is counted, and past it the message is dead, with the result
 --   op dead:    to the dead set
 -- number is the message's in proc:<wid>. id may be empty: the job is then the
--- one that was begun, if any. result may be empty.
+-- one that was begun, if any. result may be empty. Each end of a try is told
+-- in the stream done: id, state, try.
 -- Returns 1; 2: this settle was made before; 3: requeue went to the dead set;
 -- 0: refused, the message is not the caller's.
 local p, wid, n, id, try = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
@@ -79,4 +80,8 @@ if result ~= '' then
   redis.call('SETEX', key, ARGV[11], result)
   redis.call('PUBLISH', key, result)
 end
+-- For those who watch. It can be lost, so it costs no append-only file.
+redis.set_repl(redis.REPL_NONE)
+redis.call('XADD', p .. 'done', 'MAXLEN', '~', 10000, '*', 'id', id, 'state',
+  state, 'try', try)
 return ret

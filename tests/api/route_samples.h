@@ -121,6 +121,7 @@ struct sample {
 #define T "/api/tracker"
 #define R "/api/report"
 #define C "/api/cat"
+#define J "/api/admin/job"
 
 static const struct sample samples[] = {
     ROUTE(GET, "/", .anyone = true),
@@ -224,6 +225,19 @@ static const struct sample samples[] = {
     ROUTE(DELETE, "/api/admin/account/{id}/session", .thing = ACCOUNT),
     ROUTE(POST, "/api/admin/cleanup-inactive", .ok = 200),
     ROUTE(GET, "/api/admin/audit", .ok = 200),
+    ROUTE(GET, J, .ok = 200),
+    ROUTE(GET, J "/{id}", .thing = ACCOUNT, .ok = 404),
+    ROUTE(POST, J "/{id}/cancel", .thing = ACCOUNT, .ok = 404),
+    ROUTE(POST, J "/{id}/retry", .thing = ACCOUNT, .ok = 404),
+    ROUTE(POST, J "/{id}/purge", .thing = ACCOUNT, .ok = 404),
+    ROUTE(POST, J "/dead/retry", .body = "{'task':'walk.none'}", .ok = 200),
+    ROUTE(POST, J "/dead/purge", .body = "{'task':'walk.none'}", .ok = 200),
+    ROUTE(GET, J "/queue", .ok = 200),
+    ROUTE(POST, J "/queue/pause", .body = "{'queue':'walk.none'}", .ok = 404),
+    ROUTE(POST, J "/queue/resume", .body = "{'queue':'walk.none'}", .ok = 404),
+    ROUTE(GET, J "/node", .ok = 200),
+    ROUTE(POST, J "/node/drain", .body = "{'node':'walk.none'}", .ok = 404),
+    ROUTE(GET, J "/doctor", .ok = 200),
 };
 
 #undef ROUTE
@@ -234,5 +248,6 @@ static const struct sample samples[] = {
 #undef T
 #undef R
 #undef C
+#undef J
 
 #endif

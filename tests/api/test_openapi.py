@@ -25,6 +25,12 @@ NO_SUCCESS = {
     "delete_cat_id_invite_sub": "needs an invitation: test_invite.c",
     "post_invite_peek": "needs an invitation: test_invite.c",
     "post_invite_accept": "needs an invitation: test_invite.c",
+    "post_admin_job_id_cancel": "needs a job that runs: test_admin_job.py",
+    "post_admin_job_id_retry": "needs a dead job: test_admin_job.py",
+    "post_admin_job_id_purge": "needs a dead job: test_admin_job.py",
+    "post_admin_job_queue_pause": "needs a queue's name: test_admin_job.py",
+    "post_admin_job_queue_resume": "needs a queue's name: test_admin_job.py",
+    "post_admin_job_node_drain": "would end the worker: test_admin_job.py",
 }
 # These end sessions or the account: each gets an account of its own.
 ENDS = {"post_auth_logout", "post_auth_deactivate", "post_auth_delete",

@@ -16,6 +16,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	struct ct_str raw = {(const char *)data, n};
 	struct ct_msg m, again;
 	struct ct_msg_body body;
+	struct ct_str text;
 	struct ct_err err;
 
 	ct_crypto_init();
@@ -34,11 +35,19 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		} else if (n < CT_MSG_MAX / 8 && m.retries < 1000000) {
 			abort();
 		}
+		if (n < CT_MSG_MAX / 8 &&
+		    (ct_msg_parse(a, ct_msg_anew(a, &m), &again, &err) !=
+			    CT_OK ||
+			again.retries != 0 || !ct_str_eq(again.id, m.id)))
+			abort();
 		if (ct_msg_body(a, m.body, m.base64, &body, &err) == CT_OK &&
 		    body.kwargs != NULL &&
 		    ct_json_type(body.kwargs) != CT_JSON_OBJECT)
 			abort();
 	}
+	text = ct_exception_text(a, raw);
+	if (text.n > CT_ERROR_MAX || !ct_utf8_ok(text))
+		abort();
 	ct_arena_destroy(a);
 	return 0;
 }

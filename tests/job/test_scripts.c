@@ -28,7 +28,8 @@ run(const char *script, int nkeys, ...)
 static void
 enter(const char *wid)
 {
-	run("jq_register", 0, wid, "host", "1", "q:1", "2", "60000", NULL);
+	run("jq_register", 0, wid, "host", "1", "q:1", "2", "60000", "name",
+	    NULL);
 }
 
 static int64_t
@@ -297,6 +298,12 @@ test_forget(void **state)
 
 	(void)state;
 	cmd("ZADD jq:dead 1 about-jj 2 about-kk");
+	/* Told in the second after it ended, among many others. */
+	for (int i = 0; i < 1500; i++)
+		cmd("XADD jq:done %d-1 id kk state x", 1000000 + i);
+	cmd("XADD jq:done 1001600-1 id jj state x");
+	cmd("XADD jq:done 1001700-1 id jj state y");
+	cmd("XADD jq:done 1001700-2 id kk state y");
 	for (size_t i = 0; i < ct_countof(waits); i++) {
 		cmd("HSET jq:job:jj state %s", waits[i]);
 		cmd("SET jq:cancel:jj 1");
@@ -306,7 +313,9 @@ test_forget(void **state)
 	}
 	assert_int_equal(cmd_i64("ZCARD", "jq:dead"), 2);
 	for (size_t i = 0; i < ct_countof(ended); i++) {
-		cmd("HSET jq:job:jj state %s", ended[i]);
+		cmd("HSET jq:job:jj state %s first_seen 1000000 settled_ms "
+		    "1001000",
+		    ended[i]);
 		cmd("SET jq:cancel:jj 1");
 		cmd("SET celery-task-meta-jj 1");
 		cmd("SET celery-task-meta-kk 1");
@@ -318,6 +327,7 @@ test_forget(void **state)
 	}
 	assert_int_equal(cmd_i64("ZCARD", "jq:dead"), 1);
 	assert_int_equal(cmd_i64("ZSCORE", "jq:dead about-kk"), 2);
+	assert_int_equal(cmd_i64("XLEN", "jq:done"), 1501);
 }
 
 static void

@@ -58,4 +58,13 @@ for word in strcpy strcat sprintf vsprintf strtok gmtime localtime alloca gets \
 done
 breaks shell 'an unquoted variable' scripts/s.sh "rm -r \$1\n"
 breaks format 'four spaces' common/a.c 'int\nb(void)\n{\n    return 2;\n}\n'
+
+# Alert rules: the real ones, then one that names a metric of nobody's.
+fresh
+mkdir -p "$tree/deploy/prometheus"
+cp "$here/../../deploy/prometheus/rules.yaml" "$tree/deploy/prometheus"
+cp "$here/../../common/metrics.def" "$tree/common"
+judge 'rules accepts the rules' 0 rules
+sed -i 's/catetube_queues_up/catetube_queues_upp/' "$tree/deploy/prometheus/rules.yaml"
+judge 'rules refuses a metric that is not there' 1 rules
 exit $failed

@@ -161,6 +161,58 @@ test_again_keeps(void **state)
 	assert_true(
 	    ct_str_is(ct_json_print(a, ct_json_get(v, "priority")), "6"));
 	assert_non_null(ct_json_get(n.root, "more"));
+	assert_int_equal(ct_msg_parse(a, ct_msg_anew(a, &m), &n, &err), CT_OK);
+	assert_int_equal(n.retries, 0);
+	assert_true(ct_str_eq(n.body, m.body) && ct_str_eq(n.id, m.id));
+}
+
+/* What a person is told of an exception is short, and whole characters. */
+static void
+test_exception_text(void **state)
+{
+	static const struct {
+		const char *json, *text;
+	} rows[] = {
+	    {"{\"exc_type\":\"E\",\"exc_message\":[\"bad\",7]}", "E: bad"},
+	    {"{\"exc_type\":\"E\",\"exc_message\":[]}", "E"},
+	    {"{\"exc_type\":\"E\"}", "E"},
+	    {"{\"exc_type\":7,\"exc_message\":[\"bad\"]}", ""},
+	    {"{\"current\":1}", ""},
+	    {"\"slept\"", ""},
+	    {"null", ""},
+	    {"{", ""},
+	    {"", ""},
+	};
+	struct ct_str got;
+	struct ct_buf b;
+
+	(void)state;
+	for (size_t i = 0; i < ct_countof(rows); i++) {
+		got = ct_exception_text(a, ct_str_of(rows[i].json));
+		assert_true(ct_str_is(got, rows[i].text));
+	}
+	ct_buf_init(&b, a, 1200);
+	ct_buf_adds(&b, "{\"exc_type\":\"E\",\"exc_message\":[\"");
+	for (size_t i = 0; i < 300; i++)
+		ct_buf_adds(&b, "\xe2\x82\xac");
+	ct_buf_adds(&b, "\"]}");
+	got = ct_exception_text(a, ct_buf_str(&b));
+	assert_in_range(got.n, CT_ERROR_MAX - 3, CT_ERROR_MAX);
+	assert_true(ct_utf8_ok(got));
+}
+
+static void
+test_pushed(void **state)
+{
+	struct ct_msg_new n = {.id = "i", .task = "t", .queue = "q"};
+	struct ct_msg m;
+
+	(void)state;
+	assert_int_equal(
+	    ct_msg_parse(a, ct_msg_encode(a, &n), &m, &err), CT_OK);
+	assert_in_range(ct_now_us() / 1000 - m.pushed_ms, 0, 60000);
+	assert_int_equal(parse(captured, &m), CT_OK);
+	assert_true(m.pushed_ms == CT_NULL_I64);
 }
 
 static void
@@ -378,6 +430,8 @@ main(void)
 	    cmocka_unit_test(test_three_headers),
 	    cmocka_unit_test(test_protocol_1),
 	    cmocka_unit_test(test_again_keeps),
+	    cmocka_unit_test(test_exception_text),
+	    cmocka_unit_test(test_pushed),
 	    cmocka_unit_test(test_times_and_limits),
 	    cmocka_unit_test(test_refused),
 	    cmocka_unit_test(test_size),

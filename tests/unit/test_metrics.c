@@ -90,6 +90,30 @@ test_counter_and_gauge(void **state)
 	assert_true(has_line("# TYPE catetube_build_info gauge"));
 }
 
+/* Gauges without a cell, and labels that somebody else has chosen. */
+static void
+test_lines(void **state)
+{
+	struct ct_buf b;
+
+	(void)state;
+	ct_buf_init(&b, arena, 256);
+	ct_metric_head(&b, CT_M_QUEUE_OLDEST);
+	ct_metric_line(&b, CT_M_QUEUE_OLDEST, "queue=\"a\"", 1500);
+	ct_metric_line(&b, CT_M_QUEUE_OLDEST, "queue=\"a\nb\"", 1500);
+	ct_metric_line(&b, CT_M_JOBS_DEAD, "", 7000);
+	assert_string_equal(
+	    strchr(ct_str_cstr(arena, ct_buf_str(&b)), '\n') + 1,
+	    "# TYPE catetube_queue_oldest_seconds gauge\n"
+	    "catetube_queue_oldest_seconds{queue=\"a\"} 1.5\n"
+	    "catetube_jobs_dead 7\n");
+	assert_string_equal(
+	    ct_metric_label(arena, CT_STR("a\"b\\c\nd\xff")), "a_b_c_d_");
+	assert_int_equal(strlen(ct_metric_label(arena,
+			     ct_str_of(ct_arena_printf(arena, "%0200d", 0)))),
+	    64);
+}
+
 static void
 test_histogram_is_cumulative(void **state)
 {
@@ -343,6 +367,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    CASE(test_counter_and_gauge),
+	    CASE(test_lines),
 	    CASE(test_histogram_is_cumulative),
 	    CASE(test_bare_histogram),
 	    CASE(test_groups),

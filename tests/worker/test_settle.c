@@ -194,6 +194,41 @@ test_answers(void **state)
 	}
 }
 
+/* The record keeps what went wrong; the log never what a task said. */
+static void
+test_reason(void **state)
+{
+	static const char said[] =
+	    "{\"exc_type\":\"SMTPError\",\"exc_message\":[\"550 a@b.test\"]}";
+	static const struct {
+		enum ct_rc rc;
+		const char *more, *why, *note;
+	} rows[] = {
+	    {CT_OK, "", "", NULL},
+	    {CT_INVALID, "", "SMTPError: 550 a@b.test", NULL},
+	    {CT_RETRY, "", "SMTPError: 550 a@b.test", NULL},
+	    {CT_RETRY, ",\"retries\":3",
+		"retries exhausted: SMTPError: 550 a@b.test",
+		"retries exhausted"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ct_countof(rows); i++) {
+		claimed("test.noop", rows[i].more, "GO");
+		frame.kind = CT_FRAME_END;
+		frame.rc = (uint32_t)rows[i].rc;
+		frame.retry_in_ms = -1;
+		frame.value_n = sizeof(said) - 1;
+		memcpy(frame.text, said, sizeof(said) - 1);
+		ct_settle_frame(&node, &slot, &frame);
+		assert_true(is(REASON, rows[i].why));
+		if (rows[i].note == NULL)
+			assert_null(slot.settle.note);
+		else
+			assert_string_equal(slot.settle.note, rows[i].note);
+	}
+}
+
 static void
 test_lost(void **state)
 {
@@ -284,7 +319,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {T(test_claimed),
 	    T(test_no_such_task), T(test_times), T(test_poison),
-	    T(test_answers), T(test_lost), T(test_stopped), T(test_backoff)};
+	    T(test_answers), T(test_reason), T(test_lost), T(test_stopped),
+	    T(test_backoff)};
 
 	ct_crypto_init();
 	return cmocka_run_group_tests(tests, NULL, NULL);

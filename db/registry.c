@@ -19,6 +19,7 @@
 #include "db/preference.h"
 #include "db/purge.h"
 #include "db/report.h"
+#include "db/report_schedule.h"
 #include "db/session.h"
 #include "db/state.h"
 #include "db/target.h"
@@ -54,6 +55,7 @@ const struct ct_stmt *const *const ct_stmt_tables[] = {
     ct_invite_stmts,
     ct_target_stmts,
     ct_report_stmts,
+    ct_report_schedule_stmts,
     ct_outbox_stmts,
     ct_idempotency_stmts,
     NULL,

@@ -26,6 +26,8 @@ static const struct ctl_command commands[] = {
 	    ctl_demo, CTL_PG},
 	{"enqueue", "TASK [KWARGS] [--queue Q] [--in S]", "put a job on a queue",
 	    ctl_enqueue, CTL_REDIS},
+	{"cron", "list | run NAME", "the schedule; one row of it now", ctl_cron,
+	    CTL_REDIS},
 	{"doctor", "", "look whether everything the service needs is there",
 	    ctl_doctor, CTL_CONF},
 	{"config", "[sample | markdown]", "list every option of the service",

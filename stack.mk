@@ -74,7 +74,7 @@ install: all ## programs, units and nginx files, under DESTDIR
 	  $(DESTDIR)$(SYSCONFDIR)/nginx/sites-available \
 	  $(DESTDIR)$(SYSCONFDIR)/catetube
 	install -m 755 $(BIN) $(DESTDIR)$(PREFIX)/bin
-	for u in systemd/*.service systemd/*.socket systemd/*.timer; do \
+	for u in systemd/*.service systemd/*.socket; do \
 	  sed 's|/usr/bin/catetube|$(PREFIX)/bin/catetube|g' $$u \
 	    >$(DESTDIR)$(UNITDIR)/$$(basename $$u) || exit 1; done
 	install -m 644 systemd/catetube.sysusers \

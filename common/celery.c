@@ -59,7 +59,7 @@ get_time(struct ct_arena *a, const struct ct_json *v, const char *name,
 	if (fault != CT_TIME_OK)
 		return ct_fail(err, CT_MALFORMED, "bad_message",
 		    "header %s is no time", name);
-	*out_ms = us / 1000;
+	*out_ms = (us + 999) / 1000; /* never early */
 	return CT_OK;
 }
 

@@ -38,7 +38,7 @@ ct_queue_push(struct ct_redis *r, struct ct_arena *a, const char *prefix,
 	argv[2] =
 	    ct_msg_list(a, ct_str_of(job->queue), ct_msg_step(job->priority));
 	argv[3] = ct_msg_encode(a, &n);
-	argv[4] = number(a, job->due_us / 1000);
+	argv[4] = number(a, (job->due_us + 999) / 1000); /* never early */
 	argv[5] = ct_str_of(job->task);
 	argv[6] = ct_str_of(job->queue);
 	rc = ct_redis_eval(

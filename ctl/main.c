@@ -29,6 +29,8 @@ static const struct ctl_command commands[] = {
 	{"jobs", "list | show ID | ...", "look at jobs, queues and workers, and "
 	    "steer them: jobs alone lists its words",
 	    ctl_jobs, CTL_CONF},
+	{"cron", "list | run NAME", "the schedule; one row of it now", ctl_cron,
+	    CTL_REDIS},
 	{"doctor", "", "look whether everything the service needs is there",
 	    ctl_doctor, CTL_CONF},
 	{"config", "[sample | markdown]", "list every option of the service",

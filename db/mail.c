@@ -24,7 +24,8 @@ static const struct ct_stmt start = {"mail_start", CT_GLOBAL, CT_WRITE, "u",
     NULL,
     "update mail m set state = case when m.state = 'queued' then 'sending'"
     " else m.state end where m.id = $1 returning m.account_id, m.cat_id,"
-    " m.kind, m.to_address::text as to_address, m.token_id, m.args, m.state"};
+    " m.kind, m.to_address::text as to_address, m.token_id, m.args, m.state,"
+    " m.report_id"};
 static const struct ct_stmt end = {"mail_end", CT_GLOBAL, CT_WRITE, "utti",
     NULL,
     "with m as (update mail set state = $2, error = $3,"
@@ -176,6 +177,7 @@ ct_mail_start(struct ct_pg *pg, struct ct_arena *a, const struct ct_uuid *id,
 	    .token = uuid_or_nil(r, 4),
 	    .args = ct_res_str(r, 0, 5),
 	    .state = ct_res_str(r, 0, 6),
+	    .report = uuid_or_nil(r, 7),
 	};
 	return CT_OK;
 }

@@ -20,6 +20,7 @@ struct ct_mail {
 	struct ct_str args;	/* JSON object of texts; absent: {} */
 	int64_t per_hour;	/* most mails of this kind to this address in
 				   an hour; 0: no bound */
+	struct ct_uuid report;	/* that it brings, nil: none; read only */
 	struct ct_str state;	/* read only */
 };
 extern const struct ct_stmt *const ct_mail_stmts[];

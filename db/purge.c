@@ -39,8 +39,15 @@ static const struct ct_stmt reports = {"purge_reports", CT_GLOBAL, CT_WRITE,
     " f as (insert into erasure (batch, kind, name) select b.id, 'file',"
     " g.blob from gone g, b where g.blob is not null)"
     " select count(*) from gone"};
+/* Redis knows a job for 7 days, and the outbox pushes it no longer. */
+static const struct ct_stmt runs = {"purge_job_runs", CT_GLOBAL, CT_WRITE, "i",
+    NULL,
+    "with gone as (delete from job_run j using (select o.job_id from job_run o"
+    " where o.finished_at < now() - interval '30 days' limit $1"
+    " for update skip locked) o where j.job_id = o.job_id returning 1)"
+    " select count(*) from gone"};
 const struct ct_stmt *const ct_purge_stmts[] = {
-    &keys, &sessions, &failures, &audit, &reports, NULL};
+    &keys, &sessions, &failures, &audit, &reports, &runs, NULL};
 
 /* Beside the entry kinds, which go before them. */
 static const struct {
@@ -52,6 +59,7 @@ static const struct {
     {"login_failure", &failures},
     {"audit_event", &audit},
     {"report", &reports},
+    {"job_run", &runs},
 };
 
 static size_t

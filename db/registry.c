@@ -20,6 +20,7 @@
 #include "db/preference.h"
 #include "db/purge.h"
 #include "db/report.h"
+#include "db/report_schedule.h"
 #include "db/session.h"
 #include "db/state.h"
 #include "db/target.h"
@@ -55,6 +56,7 @@ const struct ct_stmt *const *const ct_stmt_tables[] = {
     ct_invite_stmts,
     ct_target_stmts,
     ct_report_stmts,
+    ct_report_schedule_stmts,
     ct_outbox_stmts,
     ct_job_run_stmts,
     ct_idempotency_stmts,

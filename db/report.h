@@ -74,14 +74,16 @@ enum ct_rc ct_report_progress(struct ct_pg *pg, struct ct_arena *a,
     const struct ct_uuid *id, int64_t rows_done, int64_t row_count,
     struct ct_err *err) CT_MUSTCHECK;
 /*
- * Ready, job_run and outbox done in one statement. Repeating it changes
- * nothing. CT_NOTFOUND: the report was removed meanwhile.
+ * Ready, job_run and outbox done in one statement, with the mail that brings it
+ * where a schedule asked for the report. Repeating it changes nothing.
+ * CT_NOTFOUND: the report was removed meanwhile.
  */
 enum ct_rc ct_report_finish(struct ct_pg *pg, struct ct_arena *a,
     const struct ct_uuid *id, const struct ct_uuid *job, int64_t attempt,
     struct ct_str blob, int64_t rows, int64_t bytes, int64_t ttl_s,
     struct ct_err *err) CT_MUSTCHECK;
-/* Failed for good, with a sentence that is safe to show. */
+/* Failed for good, with a sentence that is safe to show. The first end counts.
+ */
 enum ct_rc ct_report_fail(struct ct_pg *pg, struct ct_arena *a,
     const struct ct_uuid *id, struct ct_str message,
     struct ct_err *err) CT_MUSTCHECK;

@@ -110,6 +110,12 @@ CT_HANDLER(h_report_download);
 CT_HANDLER(h_report_cleanup);
 CT_HANDLER(h_report_active);
 
+CT_HANDLER(h_report_schedule_list);
+CT_HANDLER(h_report_schedule_add);
+CT_HANDLER(h_report_schedule_get);
+CT_HANDLER(h_report_schedule_patch);
+CT_HANDLER(h_report_schedule_delete);
+
 CT_HANDLER(h_admin_account_list);
 CT_HANDLER(h_admin_account_get);
 CT_HANDLER(h_admin_account_disable);

@@ -6,6 +6,7 @@
 #include "db/medication.h"
 #include "db/observation.h"
 #include "db/preference.h"
+#include "db/report_schedule.h"
 #include "db/tube_check.h"
 #include "db/water.h"
 #include "db/weight.h"
@@ -148,6 +149,18 @@ const struct ct_route ct_routes[] = {
 	       "409 412 416"),
     ROUTE(DELETE, R "/cleanup/{id}", LOG, LOG, h_report_cleanup,
 	"forget a report and its file", .out = "200 Message"),
+    ROUTE(GET, R "/schedule", LOGIN, READ, h_report_schedule_list,
+	"reports that come by mail each week", .out = "200 Schedules"),
+    ROUTE(POST, R "/schedule", LOGIN, LOG, h_report_schedule_add,
+	"ask for a report by mail each week", .flags = CT_R_IDEM,
+	.body = &ct_report_schedule_fields, .out = "201 ScheduleDone 409"),
+    ROUTE(GET, R "/schedule/{id}", LOGIN, READ, h_report_schedule_get,
+	"one of them", .out = "200 Schedule"),
+    ROUTE(PATCH, R "/schedule/{id}", LOGIN, LOG, h_report_schedule_patch,
+	"change it; what is left out stays", .body = &ct_report_schedule_fields,
+	.out = "200 ScheduleDone"),
+    ROUTE(DELETE, R "/schedule/{id}", LOGIN, LOG, h_report_schedule_delete,
+	"end it", .out = "200 Message"),
     ROUTE(POST, R "/{word}", READ, REPORT, h_report_add,
 	"ask for a report: feeding, medication or combined", .flags = CT_R_IDEM,
 	.body = &ct_report_in, .out = "202 ReportStarted"),

@@ -11,6 +11,7 @@
 #include "db/invite.h"
 #include "db/member.h"
 #include "db/preference.h"
+#include "db/report_schedule.h"
 #include "db/session.h"
 #include "db/target.h"
 #include "fcgi/openapi.h"
@@ -104,6 +105,10 @@ const struct ct_shape ct_shapes[] = {
     {"ReportStarted", NULL,
 	"report_id:uuid status:string=processing message:string", NULL},
     {"Reports", NULL, "active_reports:[Report]", NULL},
+    {"Schedule", &ct_report_schedule_fields, NULL,
+	"a report that comes by mail each week"},
+    {"Schedules", NULL, "schedules:[Schedule]", "oldest first"},
+    {"ScheduleDone", NULL, "message:string data:Schedule", NULL},
     {"User", &ct_account_fields, NULL, "the account and its default cat"},
     {"Me", NULL, "user:User", NULL},
     {"UserDone", NULL, "message:string user:User", NULL},

@@ -15,8 +15,8 @@
 #include "db/account.h"
 #include "db/mail.h"
 #include "worker/job.h"
+#include "worker/mail_file.h"
 #include "worker/mail_text.h"
-#include "worker/mime.h"
 #include "worker/smtp.h"
 
 #define ARGS_DEPTH 4
@@ -25,7 +25,8 @@ struct post {
 	struct ct_job *job;
 	struct ct_mail mail;
 	const struct ct_mail_text *text;
-	const char *drop; /* why it is not sent, NULL: it is */
+	const char *drop;	  /* why it is not sent, NULL: it is */
+	struct ct_mime_file file; /* name NULL: none */
 };
 
 /* "example.org" of "https://example.org:8443". */
@@ -77,6 +78,26 @@ find_owner(struct post *p, struct ct_err *err)
 	return ct_pg_commit(job->pg, err);
 }
 
+/* With its file, or with where it is, or not at all. */
+static enum ct_rc
+find_report(struct post *p, struct ct_err *err)
+{
+	bool fits = false;
+
+	if (!ct_uuid_nil(&p->mail.report) &&
+	    ct_mail_file(p->job, &p->mail.report, &p->file, &fits, err) !=
+		CT_OK &&
+	    err->rc != CT_NOTFOUND)
+		return err->rc;
+	if (ct_uuid_nil(&p->mail.report) || err->rc == CT_NOTFOUND) {
+		ct_err_clear(err);
+		p->drop = "its report is gone";
+	} else if (!fits) {
+		p->text = ct_mail_text_find(CT_STR("report_link"));
+	}
+	return CT_OK;
+}
+
 /* Is it to be sent at all, and with which token. */
 static enum ct_rc
 prepare(struct post *p, struct ct_err *err)
@@ -103,6 +124,8 @@ prepare(struct post *p, struct ct_err *err)
 	}
 	if ((p->text->flags & CT_ML_OWNER) && ct_uuid_nil(&p->mail.token))
 		return find_owner(p, err);
+	if (p->text->flags & CT_ML_REPORT)
+		return find_report(p, err);
 	if (!p->text->path)
 		return CT_OK;
 	if (ct_account_token_open(job->pg, job->a, job->conf, &p->mail.token,
@@ -111,6 +134,22 @@ prepare(struct post *p, struct ct_err *err)
 	if (!open)
 		p->drop = "its link has ended";
 	return CT_OK;
+}
+
+/* Of a token behind '#': browsers do not send that to any server. */
+static struct ct_str
+link_of(struct post *p)
+{
+	struct ct_job *job = p->job;
+	char token[CT_TOKEN_TEXT], id[CT_UUID_TEXT];
+
+	if (p->text->flags & CT_ML_REPORT)
+		return ct_str_of(
+		    ct_arena_printf(job->a, "%s%s%s", job->conf->origin,
+			p->text->path, ct_uuid_format(&p->mail.report, id)));
+	ct_mail_token(job->conf, &p->mail.token, token);
+	return ct_str_of(ct_arena_printf(
+	    job->a, "%s%s#%s", job->conf->origin, p->text->path, token));
 }
 
 static enum ct_rc
@@ -122,15 +161,11 @@ compose(struct post *p, struct ct_str *out, struct ct_err *err)
 	    .host = host_of(job->conf->origin),
 	    .from = sender(job),
 	    .to = p->mail.to,
-	    .date_us = ct_now_us()};
-	char token[CT_TOKEN_TEXT];
+	    .date_us = ct_now_us(),
+	    .file = p->file.name ? &p->file : NULL};
 
-	/* Behind '#': browsers do not send that to any server. */
-	if (p->text->path) {
-		ct_mail_token(job->conf, &p->mail.token, token);
-		v.link = ct_str_of(ct_arena_printf(job->a, "%s%s#%s",
-		    job->conf->origin, p->text->path, token));
-	}
+	if (p->text->path)
+		v.link = link_of(p);
 	if (ct_json_parse(job->a, p->mail.args, ARGS_DEPTH, &v.args, err) !=
 		CT_OK ||
 	    ct_mail_text_fill(job->a, p->text, &v, &m.subject, &m.text, &m.html,
@@ -176,8 +211,8 @@ put_file(struct post *p, struct ct_str message, struct ct_err *err)
 	int fd;
 
 	ct_time_format(ct_now_us() / 1000000 * 1000000, at);
-	name = ct_arena_printf(job->a, "%s/%s-%s-%s.eml", job->conf->mail_dir,
-	    at, p->text->kind, ct_uuid_format(&p->mail.id, id));
+	name = ct_arena_printf(job->a, "%s/%s-%.*s-%s.eml", job->conf->mail_dir,
+	    at, CT_STR_FMT(p->mail.kind), ct_uuid_format(&p->mail.id, id));
 	tmp = ct_arena_printf(job->a, "%s.tmp", name);
 	fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0)

@@ -8,6 +8,11 @@
 	"If that was not you, somebody else knows your password. Choose a new" \
 	" one at once:\n\n{origin}/forgot-password"
 
+#define NO_MORE                                                                \
+	"You get this mail because of a schedule in your account. Delete it"   \
+	" there, and no more will come."
+#define REPORT_PATH "/api/report/download/"
+
 const struct ct_mail_text ct_mail_texts[] = {
     {"change_email", "/confirm-email", CT_ML_FREE,
 	"Confirm your new e-mail address",
@@ -43,6 +48,22 @@ const struct ct_mail_text ct_mail_texts[] = {
     {"password_changed", NULL, 0, "Your CatETube password was changed",
 	HELLO "the password of your account was changed just now, and all"
 	      " other devices were logged out.\n\n" NOT_ME},
+    {"report", REPORT_PATH, CT_ML_REPORT,
+	"{cat}: {what} report, {from} to {to}",
+	HELLO "attached is the report about {cat} that you asked for each"
+	      " week, from {from} to {to}.\n\nUntil it is deleted you can"
+	      " download it, too, where you are logged in:\n\n{link}"
+	      "\n\n" NO_MORE},
+    {"report_failed", NULL, 0, "{cat}: no {what} report, {from} to {to}",
+	HELLO "the report about {cat} that you asked for each week, from"
+	      " {from} to {to}, could not be made. What was logged is all"
+	      " there; please ask for the report again in the"
+	      " app:\n\n{origin}/\n\n" NO_MORE},
+    {"report_link", REPORT_PATH, CT_ML_REPORT,
+	"{cat}: {what} report, {from} to {to}",
+	HELLO "the report about {cat} that you asked for each week, from"
+	      " {from} to {to}, is ready. Download it where you are logged"
+	      " in, before it is deleted:\n\n{link}\n\n" NO_MORE},
     {"reset", "/reset-password", CT_ML_OWNER, "Choose a new password",
 	"Hello,\n\nsomebody, probably you, asked for a new password for the"
 	" CatETube account of this address. Choose it here:\n\n{link}\n\nThe"

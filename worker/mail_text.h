@@ -12,7 +12,9 @@
 enum ct_mail_flags {
 	CT_ML_OWNER = 1 << 0, /* is for the account of its address, found when
 				 it is sent; nobody's: it is dropped */
-	CT_ML_FREE = 1 << 1   /* dropped where an account has the address */
+	CT_ML_FREE = 1 << 1,  /* dropped where an account has the address */
+	CT_ML_REPORT = 1 << 2 /* brings a report; {link}: where it is, without
+				 a token */
 };
 
 struct ct_mail_text {

@@ -3,7 +3,9 @@
  */
 #include <getopt.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "common/cron_table.h"
 #include "common/crypto.h"
 #include "common/metrics.h"
 #include "db/account_token.h"
@@ -41,6 +43,28 @@ level_of(const char *text)
 	return CT_INFO;
 }
 
+/* A row that is on names a task of ours, on its own queue. */
+static enum ct_rc
+check_schedule(const struct ct_conf *conf, struct ct_err *err)
+{
+	struct ct_cron_plan plan[CT_CRON_ROWS_MAX];
+	const struct ct_task *task;
+
+	if (ct_cron_plan(conf, plan, err) != CT_OK)
+		return err->rc;
+	for (size_t i = 0; i < ct_cron_rows_n; i++) {
+		const struct ct_cron_row *row = &ct_cron_rows[i];
+
+		task = ct_task_find(ct_str_of(row->task), false);
+		if (plan[i].on &&
+		    (task == NULL || strcmp(task->queue, row->queue) != 0))
+			return ct_fail(err, CT_INVALID, NULL,
+			    "%s: this worker has no task %s on queue %s",
+			    row->option, row->task, row->queue);
+	}
+	return CT_OK;
+}
+
 /* What can be told without a connection. */
 static enum ct_rc
 check(const struct ct_conf *conf, struct ct_err *err)
@@ -51,6 +75,8 @@ check(const struct ct_conf *conf, struct ct_err *err)
 	enum ct_rc rc;
 
 	rc = ct_tasks_check(err);
+	if (rc == CT_OK)
+		rc = check_schedule(conf, err);
 	if (rc == CT_OK)
 		rc = ct_mail_key_check(conf, err);
 	if (rc == CT_OK)

@@ -131,6 +131,24 @@ part(struct ct_buf *b, const char *id, const char *type, struct ct_str body)
 	ct_mime_quoted(b, body);
 }
 
+static void
+attach(struct ct_buf *b, const char *id, const struct ct_mime_file *f)
+{
+	struct ct_str text = ct_base64(b->a, f->body.p, f->body.n);
+
+	ct_buf_addf(b,
+	    "\r\n--ct-file-%s\r\nContent-Type: %s\r\n"
+	    "Content-Transfer-Encoding: base64\r\n"
+	    "Content-Disposition: attachment; filename=\"%s\"\r\n\r\n",
+	    id, f->type, f->name);
+	for (size_t n; text.n > 0; text.p += n, text.n -= n) {
+		n = text.n < LINE_MAX_BYTES ? text.n : LINE_MAX_BYTES;
+		ct_buf_add(b, text.p, n);
+		ct_buf_adds(b, "\r\n");
+	}
+	ct_buf_addf(b, "--ct-file-%s--\r\n", id);
+}
+
 struct ct_str
 ct_mime_write(struct ct_arena *a, const struct ct_mime *m)
 {
@@ -138,7 +156,7 @@ ct_mime_write(struct ct_arena *a, const struct ct_mime *m)
 	struct ct_buf b;
 
 	ct_uuid_format(&m->id, id);
-	ct_buf_init(&b, a, 4096);
+	ct_buf_init(&b, a, 4096 + (m->file ? m->file->body.n * 3 / 2 : 0));
 	/* Addresses go as they are: they were checked, and a server that
 	 * takes UTF-8 in them takes it here. */
 	ct_buf_addf(&b, "From: CatETube Tracker <%.*s>\r\nTo: <%.*s>\r\n",
@@ -147,11 +165,21 @@ ct_mime_write(struct ct_arena *a, const struct ct_mime *m)
 	date(&b, m->date_us);
 	ct_buf_addf(&b,
 	    "Message-ID: <%s@%.*s>\r\nAuto-Submitted: auto-generated\r\n"
-	    "MIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n"
+	    "MIME-Version: 1.0\r\n",
+	    id, CT_STR_FMT(m->host));
+	if (m->file)
+		ct_buf_addf(&b,
+		    "Content-Type: multipart/mixed;\r\n"
+		    " boundary=\"ct-file-%s\"\r\n\r\n--ct-file-%s\r\n",
+		    id, id);
+	ct_buf_addf(&b,
+	    "Content-Type: multipart/alternative;\r\n"
 	    " boundary=\"ct-%s\"\r\n",
-	    id, CT_STR_FMT(m->host), id);
+	    id);
 	part(&b, id, "plain", m->text);
 	part(&b, id, "html", m->html);
 	ct_buf_addf(&b, "\r\n--ct-%s--\r\n", id);
+	if (m->file)
+		attach(&b, id, m->file);
 	return ct_buf_str(&b);
 }

@@ -15,15 +15,15 @@
 #include "common/proc.h"
 #include "worker/node.h"
 
-#define NAMES_CAP	 ((size_t)1 << 20)
-#define SCRATCH_CAP	 ((size_t)256 << 20)
-#define SLOT_CAP	 ((size_t)64 << 20)
-#define EVENTS		 64
-#define CLAIM_MS	 250 /* in case no bell rang */
-#define AUDIT_MS	 30000
-#define DOG_MS		 1000
-#define RELAY_BACKOFF_MS 1000
-#define KILL_GRACE_MS	 2000
+#define NAMES_CAP	((size_t)1 << 20)
+#define SCRATCH_CAP	((size_t)256 << 20)
+#define SLOT_CAP	((size_t)64 << 20)
+#define EVENTS		64
+#define CLAIM_MS	250 /* in case no bell rang */
+#define AUDIT_MS	30000
+#define DOG_MS		1000
+#define AIDE_BACKOFF_MS 1000
+#define KILL_GRACE_MS	2000
 
 static int
 watch(struct ct_node *n, int fd, void *who)
@@ -44,6 +44,10 @@ set_up(struct ct_node *n, struct ct_err *err)
 		snprintf(n->name, sizeof(n->name), "%s", n->conf->node);
 	else
 		snprintf(n->name, sizeof(n->name), "catetube@%s", n->host);
+	n->aide[0] = (struct ct_aide){"catetube-relay", ct_relay_main, 0, 0};
+	if (n->conf->cron)
+		n->aide[1] =
+		    (struct ct_aide){"catetube-cron", ct_cron_main, 0, 0};
 	n->names = ct_arena_create(NAMES_CAP);
 	n->scratch = ct_arena_create(SCRATCH_CAP);
 	rc = ct_queues_parse(&n->queues, n->names, n->conf->queues, err);
@@ -74,15 +78,15 @@ set_up(struct ct_node *n, struct ct_err *err)
 }
 
 static void
-start_relay(struct ct_node *n, int64_t now)
+start_aide(struct ct_node *n, struct ct_aide *aide, int64_t now)
 {
 	pid_t parent = getpid();
 
-	n->relay_retry_ms = now + RELAY_BACKOFF_MS;
-	n->relay_pid = fork();
-	if (n->relay_pid < 0)
-		n->relay_pid = 0;
-	if (n->relay_pid != 0)
+	aide->retry_ms = now + AIDE_BACKOFF_MS;
+	aide->pid = fork();
+	if (aide->pid < 0)
+		aide->pid = 0;
+	if (aide->pid != 0)
 		return;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
@@ -91,8 +95,18 @@ start_relay(struct ct_node *n, int64_t now)
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	close_range(3, ~0U, 0);
-	prctl(PR_SET_NAME, "catetube-relay");
-	_exit(ct_relay_main(n->conf));
+	prctl(PR_SET_NAME, aide->name);
+	_exit(aide->main(n->conf));
+}
+
+/* Those that a stop leaves alone die with the node. */
+static void
+tell_aides(const struct ct_node *n, int (*only)(const struct ct_conf *conf))
+{
+	for (size_t i = 0; i < CT_AIDES; i++)
+		if (n->aide[i].pid > 0 &&
+		    (only == NULL || n->aide[i].main == only))
+			kill(n->aide[i].pid, SIGTERM);
 }
 
 static bool
@@ -109,6 +123,7 @@ ct_node_drain(struct ct_node *n)
 		return;
 	n->draining = true;
 	n->drain_at_ms = ct_mono_ms() + n->conf->drain_s * 1000;
+	tell_aides(n, ct_cron_main);
 	ct_notify("STOPPING=1");
 	ct_log(CT_INFO, "node", "draining: %zu jobs run",
 	    ct_slots_count(n, CT_SLOT_BUSY));
@@ -126,8 +141,7 @@ on_signals(struct ct_node *n)
 		} else if (sig == SIGHUP) {
 			ct_log(CT_INFO, "node", "replacing the children");
 			ct_slots_reload(n);
-			if (n->relay_pid > 0)
-				kill(n->relay_pid, SIGTERM);
+			tell_aides(n, NULL);
 		} else if (sig == SIGTERM || sig == SIGINT) {
 			if (n->stopped)
 				return false;
@@ -175,8 +189,10 @@ on_time(struct ct_node *n, int64_t now)
 
 	if (due(&n->next_dog_ms, now, DOG_MS))
 		ct_notify("WATCHDOG=1");
-	if (n->relay_pid == 0 && !n->draining && now >= n->relay_retry_ms)
-		start_relay(n, now);
+	for (size_t i = 0; i < CT_AIDES; i++)
+		if (n->aide[i].pid == 0 && !n->draining &&
+		    n->aide[i].main != NULL && now >= n->aide[i].retry_ms)
+			start_aide(n, &n->aide[i], now);
 	if (!n->draining) {
 		ct_slots_roll(n);
 		ct_slots_fill(n);

@@ -10,6 +10,7 @@
  *   settle.c  what becomes of a message: pure decisions into a settle request
  *   control*  what Celery's tools ask and are told (control.h)
  *   node.c    the loop that ties them together
+ *   relay.c, cron.c  children with a task of their own
  *
  * Times are ct_mono_ms() unless a name says redis.
  */
@@ -110,6 +111,15 @@ struct ct_link {
 	int64_t bell_backoff_ms;
 };
 
+/* A child that runs no jobs and is there as long as the node is. */
+struct ct_aide {
+	const char *name;
+	int (*main)(const struct ct_conf *conf);
+	pid_t pid;	  /* 0: none */
+	int64_t retry_ms; /* not started again before */
+};
+#define CT_AIDES 2
+
 struct ct_node {
 	const struct ct_conf *conf;
 	char name[96];
@@ -125,8 +135,7 @@ struct ct_node {
 	int epoll_fd;
 	int signal_fd;
 	struct ct_cell *trip; /* time of a turn's trip to Redis */
-	pid_t relay_pid;
-	int64_t relay_retry_ms;
+	struct ct_aide aide[CT_AIDES];
 	int64_t next_number; /* of messages that are claimed */
 	bool rung;	     /* there may be messages */
 	bool quiet;	     /* the last claim found the lists empty */
@@ -260,5 +269,7 @@ void ct_node_drain(struct ct_node *n);
 
 /* relay.c: the life of the outbox relay, a child of the node. */
 int ct_relay_main(const struct ct_conf *conf);
+/* cron.c: the life of the scheduler, another one; SIGTERM ends it. */
+int ct_cron_main(const struct ct_conf *conf);
 
 #endif

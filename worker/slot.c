@@ -286,8 +286,9 @@ ct_slots_reap(struct ct_node *n)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		if (pid == n->relay_pid)
-			n->relay_pid = 0;
+		for (size_t i = 0; i < CT_AIDES; i++)
+			if (pid == n->aide[i].pid)
+				n->aide[i].pid = 0;
 		for (s = n->slot; s < n->slot + n->nslots; s++)
 			if (s->pid == pid)
 				buried(n, s, status);

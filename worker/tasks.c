@@ -12,6 +12,7 @@ const struct ct_task ct_tasks[] = {
 	660, 0},
     {"maintenance.purge", "maintenance", ct_purge, 5, 60, 1800, 1860, 0},
     {"report.generate", "reports", ct_report_generate, 5, 5, 1800, 1860, 0},
+    {"report.schedule", "maintenance", ct_report_sweep, 5, 10, 600, 660, 0},
     {"test.crash", "default", ct_test_crash, 3, 1, 60, 70, CT_TASK_TEST},
     {"test.echo", "default", ct_test_echo, 3, 1, 60, 70, CT_TASK_TEST},
     {"test.effect", "default", ct_test_effect, 3, 1, 60, 70, CT_TASK_TEST},

@@ -1,8 +1,10 @@
 """Deleting an account leaves nothing: one of everything is made under names
 found nowhere else, and then no row, no Redis key or value and no file has the
 account's or the cat's id, the address or the names. What others share stays."""
+import json
 import os
 import sys
+import uuid
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "../support"))
@@ -31,14 +33,10 @@ def tables():
 
 def rows_with(words):
     """'table: word' for each word that any column of any row holds."""
-    found = []
-    for name in tables():
-        for word in words:
-            n = one(f"select count(*) from {name} x where lower(x::text) "
-                    f"like lower('%{word}%')")
-            if n != "0":
-                found.append(f"{name}: {word} ({n})")
-    return found
+    return [r[0] for r in sql(" union all ".join(
+        f"select '{name}: {word} (' || count(*) || ')' from {name} x where"
+        f" lower(x::text) like lower('%{word}%') having count(*) > 0"
+        for name in tables() for word in words))]
 
 
 READ = {b"string": ("GET",), b"hash": ("HGETALL",), b"set": ("SMEMBERS",),
@@ -72,6 +70,18 @@ def report(who):
     return made
 
 
+def scheduled(who):
+    """A report that came by mail."""
+    made = post(who, "/api/report/schedule", {"weekday": "monday", "hour": 7})
+    sql("update report_schedule set next_at = now() where id ="
+        f" '{made['data']['id']}'")
+    redis().lpush("maintenance", json.dumps({
+        "body": "W1tdLCB7fSwge31d", "content-type": "application/json",
+        "content-encoding": "utf-8", "properties": {"body_encoding": "base64"},
+        "headers": {"task": "report.schedule", "id": str(uuid.uuid4())}}))
+    t.check(mail(who.email, "report", 30), "a report came by mail")
+
+
 def reads(who):
     """The status that the account's device gets."""
     return client().send("GET", "/api/tracker/today",
@@ -103,6 +113,7 @@ def everything(who):
     post(who, "/api/auth/verify-email",
          {"token": token(who.email, "verify")})
     mail(who.email, "reset")
+    scheduled(who)
     post(who, "/api/auth/change-email", {
         "email": f"second-{MARK}@example.test", "password": PASSWORD})
     mail(f"second-{MARK}@example.test", "change_email")
@@ -123,7 +134,7 @@ def nothing_is_left():
     for name in ("account", "cat", "cat_member", "feeding", "medication",
                  "report", "mail", "account_token", "audit_event",
                  "idempotency", "api_token", "account_preference",
-                 "account_session", "daily_target"):
+                 "account_session", "daily_target", "report_schedule"):
         t.check(any(f.startswith(name + ":") for f in before),
                 f"{name} has something to lose")
     t.check(rows_with(jobs), "its jobs are in rows")

@@ -166,6 +166,8 @@ node_start(const char *name, const char *more)
 	setenv("CATETUBE_RUN_DIR", server.dir, 1);
 	setenv("CATETUBE_FILES_DIR", server.dir, 1);
 	setenv("CATETUBE_TEST_TASKS", "1", 1);
+	/* Nobody enqueues but the test. */
+	setenv("CATETUBE_CRON", "0", 0);
 	setenv("CATETUBE_NODE", name, 1);
 	setenv("CATETUBE_BEAT_MS", "200", 1);
 	setenv("SECRET_KEY", "0123456789abcdef0123456789abcdef", 1);

@@ -108,6 +108,11 @@ each_up(void **state)
 	    "insert into cat_member (cat_id, account_id, role)"
 	    " values ('" CAT "', '" WHO "', 4);");
 	seed_entries();
+	sql("truncate job_run;"
+	    "insert into job_run (job_id, task, attempt, finished_at) values"
+	    " (gen_random_uuid(), 't', 1, now() - interval '30 days 1 minute'),"
+	    " (gen_random_uuid(), 't', 1, now() - interval '29 days 23 "
+	    "hours')");
 	sql("insert into idempotency (account_id, key, request_hash, "
 	    "created_at)"
 	    " values ('" WHO "', 'old', 'x', now() - interval '49 hours'),"
@@ -192,6 +197,8 @@ test_purge(void **state)
 	assert_int_equal(count("login_failure"), 1);
 	assert_int_equal(count("report where blob = 'new.csv'"), 1);
 	assert_int_equal(count("report"), 2);
+	assert_int_equal(count("job_run"), 1);
+	assert_true(result_has(id, "\"job_run\":1"));
 	assert_true(result_has(id, "\"audit_event\":1500"));
 	assert_true(result_has(id, "\"report\":2"));
 	/* The relay removes the file, and only that. */

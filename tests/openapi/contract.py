@@ -323,7 +323,7 @@ class Things:
         base = self.collection(path)
         if base == "/api/admin/account":
             return Account(Client()).user["id"]
-        if base.startswith("/api/report"):
+        if base.startswith("/api/report") and base != "/api/report/schedule":
             base = "/api/report/{word}"
         op = self.by.get(("POST", base))
         if not op or not op.body:

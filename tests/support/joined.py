@@ -85,13 +85,17 @@ def mail(address, kind, seconds=15, number=1):
                    f"'{address}' and kind = '{kind}' order by created_at desc")
         if len(rows) < number or rows[0][1] != "sent":
             return None
-        names = glob.glob(os.path.join(os.environ["CATETUBE_MAIL_DIR"],
-                                       f"*-{kind}-{rows[0][0]}.eml"))
-        return names and names[0]
-    name = wait_for(f"mail {kind} to {address}", seconds, look, 0.1)
-    if name is None:
+        return glob_mail(kind, rows[0][0])
+    return wait_for(f"mail {kind} to {address}", seconds, look, 0.1)
+
+
+def glob_mail(kind, mail_id):
+    """The mail as it was last written, or None."""
+    names = sorted(glob.glob(os.path.join(os.environ["CATETUBE_MAIL_DIR"],
+                                          f"*-{kind}-{mail_id}.eml")))
+    if not names:
         return None
-    with open(name, "rb") as f:
+    with open(names[-1], "rb") as f:
         return email.message_from_binary_file(f, policy=email.policy.default)
 
 
@@ -99,6 +103,7 @@ def token(address, kind, number=1):
     return token_in(mail(address, kind, number=number))
 
 
-__all__ = ["PASSWORD", "PORT", "Tally", "client", "login", "mail", "one",
+__all__ = ["PASSWORD", "PORT", "Tally", "client", "glob_mail", "login",
+           "mail", "one",
            "redis", "registered", "say", "sql", "time", "token", "token_in",
            "wait_for"]

@@ -153,6 +153,8 @@ test_again_keeps(void **state)
 	assert_true(ct_str_eq(n.body, m.body));
 	assert_true(ct_str_eq(n.id, m.id));
 	assert_true(n.eta_ms == m.eta_ms);
+	/* 678 us past the second: not before. */
+	assert_true(m.eta_ms == 1767323045001);
 	v = ct_json_get(ct_json_get(n.root, "headers"), "stamps");
 	assert_true(ct_str_is(ct_json_print(a, v), "{\"x\":[1,\"\xc3\xa9\"]}"));
 	v = ct_json_get(n.root, "properties");

@@ -21,7 +21,7 @@ static int
 setup(void **state)
 {
 	(void)state;
-	arena = ct_arena_create(1 << 20);
+	arena = ct_arena_create(16 << 20);
 	ct_err_clear(&err);
 	return 0;
 }
@@ -70,7 +70,8 @@ has(struct ct_str s, const char *what)
 
 #define ALL                                                                    \
 	"{\"name\":\"Ada\",\"address\":\"b@c.de\",\"inviter\":\"Ada\","        \
-	"\"cat\":\"Miez\"}"
+	"\"cat\":\"Miez\",\"what\":\"feeding\",\"from\":\"2026-11-16\","       \
+	"\"to\":\"2026-11-22\"}"
 
 static void
 every_kind_has_its_values(void **state)
@@ -224,6 +225,51 @@ message_is_sane(void **state)
 	}
 }
 
+/* A file of any bytes, whole, in lines that mail allows. */
+static void
+file_is_whole(void **state)
+{
+	static const size_t sizes[] = {0, 1, 56, 57, 58, 5000, 300000};
+
+	(void)state;
+	for (size_t i = 0; i < ct_countof(sizes); i++) {
+		char *body = ct_arena_alloc(arena, sizes[i] + 1);
+		const struct ct_mime_file f = {"feeding-report.csv",
+		    "text/csv; charset=utf-8", {body, sizes[i]}};
+		struct ct_mime m = {.id = ct_uuid_new(),
+		    .host = CT_STR("cat.example"),
+		    .from = CT_STR("catetube@cat.example"),
+		    .to = CT_STR("ada@example.org"),
+		    .subject = CT_STR("with a file"),
+		    .text = CT_STR("x"),
+		    .html = CT_STR("<p>x</p>"),
+		    .file = &f};
+		struct ct_str s, part, back, line;
+		struct ct_buf joined;
+
+		ct_random(body, sizes[i]);
+		s = ct_mime_write(arena, &m);
+		want_sane(s, 8);
+		assert_true(has(s, "multipart/mixed") &&
+			    has(s, "multipart/alternative"));
+		part.p =
+		    memmem(s.p, s.n, "filename=\"feeding-report.csv\"\r\n", 31);
+		assert_non_null(part.p);
+		part.p += 33;
+		part.n = (size_t)(s.p + s.n - part.p);
+		ct_buf_init(&joined, arena, part.n);
+		while (!ct_str_starts(part, CT_STR("--"))) {
+			line = ct_str_split(&part, '\n');
+			line.n--;
+			ct_buf_addstr(&joined, line);
+		}
+		assert_int_equal(
+		    ct_unbase64(arena, ct_buf_str(&joined), &back), CT_OK);
+		assert_int_equal(back.n, sizes[i]);
+		assert_memory_equal(back.p, body, back.n);
+	}
+}
+
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int
@@ -236,6 +282,7 @@ main(void)
 	    T(quoted_printable),
 	    T(encoded_words),
 	    T(message_is_sane),
+	    T(file_is_whole),
 	};
 
 	ct_crypto_init();

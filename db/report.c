@@ -2,6 +2,7 @@
 #include "db/report.h"
 
 #include "db/report_rows.h"
+#include "db/webhook_sql.h"
 
 #define AT(m) offsetof(struct ct_report, m)
 #define NIL   CT_F_NULLABLE
@@ -93,14 +94,18 @@ static const struct ct_stmt finish = {"report_finish", CT_GLOBAL, CT_WRITE,
     "with r as (update report set state = 'ready', blob = $4,"
     " rows_done = $5, row_count = $5, byte_count = $6, error = null,"
     " finished_at = now(), expires_at = now() + make_interval("
-    "secs => $7) where id = $1 and state <> 'ready' returning id),"
+    "secs => $7) where id = $1 and state <> 'ready' returning id,"
+    " cat_id, account_id),"
     " o as (update job_outbox set state = 'done', done_at = now()"
     " where id in ($1, $2) and state <> 'done'),"
     " j as (insert into job_run (job_id, task, attempt, result)"
     " values ($2, 'report.generate', $3, jsonb_build_object("
     "'report_id', $1, 'rows', $5, 'bytes', $6))"
     " on conflict (job_id) do nothing)"
-    " select id from report where id = $1"};
+    " select p.id, (select " WEBHOOK_FIRE("r.cat_id", "", WEBHOOK_REPORT,
+	"report", "r.id", "null",
+	"r.account_id") " from r)"
+			" from report p where p.id = $1"};
 static const struct ct_stmt fail = {"report_fail", CT_GLOBAL, CT_WRITE, "ut",
     NULL,
     "with o as (update job_outbox set state = 'failed', done_at = now()"

@@ -30,6 +30,7 @@ enum thing {
 	ACCOUNT,
 	MEMBER,
 	INVITE,
+	WEBHOOK,
 	THINGS
 };
 
@@ -74,6 +75,9 @@ static const struct {
 	true, false},
     [INVITE] = {"POST", "/api/cat/$cat/invite", "{'role':'viewer'}", "id", true,
 	false},
+    [WEBHOOK] = {"POST", "/api/webhook",
+	"{'url':'https://localhost/$mark','cat_id':'$cat'}", "data.id", false,
+	true},
 };
 
 /*
@@ -121,6 +125,7 @@ struct sample {
 #define T "/api/tracker"
 #define R "/api/report"
 #define C "/api/cat"
+#define W "/api/webhook"
 
 static const struct sample samples[] = {
     ROUTE(GET, "/", .anyone = true),
@@ -210,6 +215,16 @@ static const struct sample samples[] = {
     ROUTE(POST, "/api/invite/peek", .body = "{'token':'x'}", .ok = 404),
     ROUTE(POST, "/api/invite/accept", .body = "{'token':'x'}", .ok = 404),
 
+    ROUTE(GET, W, .ok = 200),
+    ROUTE(POST, W, .body = "{'url':'https://localhost/','cat_id':'$cat'}",
+	.role = VIEWER),
+    ROUTE(GET, W "/{id}", .thing = WEBHOOK),
+    ROUTE(PATCH, W "/{id}", .thing = WEBHOOK, .body = "{'enabled':false}"),
+    ROUTE(DELETE, W "/{id}", .thing = WEBHOOK),
+    ROUTE(POST, W "/{id}/secret", .thing = WEBHOOK),
+    ROUTE(POST, W "/{id}/test", .thing = WEBHOOK),
+    ROUTE(GET, W "/{id}/delivery", .thing = WEBHOOK),
+
     ROUTE(POST, R "/{word}", .body = "{'format':'csv','cat_id':'$cat'}",
 	.role = VIEWER),
     ROUTE(GET, R "/active", .ok = 200),
@@ -234,5 +249,6 @@ static const struct sample samples[] = {
 #undef T
 #undef R
 #undef C
+#undef W
 
 #endif

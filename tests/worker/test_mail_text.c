@@ -70,7 +70,7 @@ has(struct ct_str s, const char *what)
 
 #define ALL                                                                    \
 	"{\"name\":\"Ada\",\"address\":\"b@c.de\",\"inviter\":\"Ada\","        \
-	"\"cat\":\"Miez\"}"
+	"\"cat\":\"Miez\",\"target\":\"t.example\",\"why\":\"No.\"}"
 
 static void
 every_kind_has_its_values(void **state)

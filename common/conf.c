@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/conf_internal.h"
+#include "common/netaddr.h"
 #include "common/str.h"
 
 #define FILE_MAX_BYTES	 (256 * 1024)
@@ -392,6 +393,14 @@ is_sender(const char *s)
 	return at && at > s && at[1] && !strchr(at + 1, '@') && strlen(s) < 255;
 }
 
+static bool
+is_networks(const char *s)
+{
+	struct ct_nets nets;
+
+	return ct_nets_parse(s, &nets);
+}
+
 /* What a type and bounds cannot say. */
 static const struct {
 	size_t offset;
@@ -412,6 +421,9 @@ static const struct {
 	"must be smtp://host[:port] or smtps://host[:port]"},
     {offsetof(struct ct_conf, mail_from), is_sender,
 	"must be one address, without a name"},
+    {offsetof(struct ct_conf, webhook_private), is_networks,
+	"must be networks (192.168.1.0/24, fd00::/8) with commas between, "
+	"32 at most, without bits behind their length"},
 };
 
 static enum ct_rc

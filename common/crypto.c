@@ -8,6 +8,7 @@
 #include "common/werkzeug.h"
 
 _Static_assert(CT_PASSWORD_HASH == crypto_pwhash_STRBYTES, "password hash");
+_Static_assert(CT_HMAC == crypto_auth_hmacsha256_BYTES, "HMAC");
 _Static_assert(CT_DIGEST == crypto_generichash_BYTES, "digest");
 _Static_assert(CT_KEY == crypto_secretbox_KEYBYTES, "key");
 _Static_assert(
@@ -164,6 +165,18 @@ ct_digest(const void *p, size_t n, uint8_t out[CT_DIGEST])
 {
 	if (crypto_generichash(out, CT_DIGEST, p, n, NULL, 0) != 0)
 		ct_bug("BLAKE2b refused %zu bytes", n);
+}
+
+void
+ct_hmac_sha256(const void *key, size_t key_n, const void *p, size_t n,
+    uint8_t out[CT_HMAC])
+{
+	crypto_auth_hmacsha256_state state;
+
+	crypto_auth_hmacsha256_init(&state, key, key_n);
+	crypto_auth_hmacsha256_update(&state, p, n);
+	crypto_auth_hmacsha256_final(&state, out);
+	sodium_memzero(&state, sizeof(state));
 }
 
 void

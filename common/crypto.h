@@ -63,6 +63,11 @@ void ct_random(void *p, size_t n);
 uint64_t ct_random_below(uint64_t bound); /* uniform, 0 <= x < bound */
 bool ct_equal(const void *a, const void *b, size_t n); /* constant time */
 
+/* HMAC-SHA256, for others who have to check it. key: of any length. */
+#define CT_HMAC 32
+void ct_hmac_sha256(const void *key, size_t key_n, const void *p, size_t n,
+    uint8_t out[CT_HMAC]);
+
 /* Standard alphabet with padding (MIME). */
 struct ct_str ct_base64(struct ct_arena *a, const void *p, size_t n);
 /* CT_MALFORMED where s is no base64. Result on the arena, NUL after it. */

@@ -22,6 +22,21 @@ write_bool(const struct ct_field *f, const void *m, struct ct_jw *w)
 		ct_jw_bool(w, *(const int64_t *)m != 0);
 }
 
+static void
+write_set(const struct ct_field *f, int64_t bits, struct ct_jw *w)
+{
+	if (bits == CT_NULL_I64) {
+		ct_jw_null(w);
+		return;
+	}
+	ct_jw_arr(w);
+	for (unsigned i = 0; f->names[i]; i++) {
+		if (bits >> i & 1)
+			ct_jw_cstr(w, f->names[i]);
+	}
+	ct_jw_end(w);
+}
+
 void
 ct_field_write(const struct ct_field *f, const void *obj, struct ct_jw *w)
 {
@@ -53,6 +68,9 @@ ct_field_write(const struct ct_field *f, const void *obj, struct ct_jw *w)
 		break;
 	case CT_T_DAY:
 		ct_jw_day(w, *(const int32_t *)m);
+		break;
+	case CT_T_SET:
+		write_set(f, *(const int64_t *)m, w);
 		break;
 	case CT_T_JSON:
 		ct_jw_raw(w, *(const struct ct_str *)m);
@@ -102,6 +120,7 @@ ct_field_clear(const struct ct_field *f, void *obj)
 	case CT_T_VOLUME:
 	case CT_T_MILLI:
 	case CT_T_TIME:
+	case CT_T_SET:
 		*(int64_t *)m = null ? CT_NULL_I64 : 0;
 		break;
 	case CT_T_DAY:

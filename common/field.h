@@ -14,6 +14,8 @@
  *   CT_T_TIME     int64_t, us          RFC 3339, see clock.h
  *   CT_T_DAY      int32_t, days        "YYYY-MM-DD"
  *   CT_T_ENUM     struct ct_str        one of names[]
+ *   CT_T_SET      int64_t, bit i for   JSON array of such words; min 1: not
+ *                 names[i]             empty
  *   CT_T_JSON     struct ct_str        JSON text, passed through (out only)
  *
  * NULL is an absent ct_str, a nil UUID, CT_NULL_I64 or CT_NULL_DAY.
@@ -34,6 +36,7 @@ enum ct_type {
 	CT_T_TIME,
 	CT_T_DAY,
 	CT_T_ENUM,
+	CT_T_SET,
 	CT_T_JSON
 };
 
@@ -55,9 +58,10 @@ struct ct_field {
 	uint16_t flags;
 	int64_t min, max;   /* in storage units, inclusive; both 0: unbounded */
 	const char *column; /* SQL column; NULL: the same as name */
-	const char *const *names; /* CT_T_ENUM: allowed, NULL-terminated */
-	const char *unit;	  /* "mL", "kg", "kcal", "%"; NULL: none */
-	const char *help;	  /* one line for the documentation */
+	const char *const
+	    *names;	  /* CT_T_ENUM, _SET: allowed, NULL at the end */
+	const char *unit; /* "mL", "kg", "kcal", "%"; NULL: none */
+	const char *help; /* one line for the documentation */
 };
 
 struct ct_fields {

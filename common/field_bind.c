@@ -158,23 +158,59 @@ bind_text(const struct bind *b, struct ct_str s)
 	return CT_OK;
 }
 
+/* what, and the words that are taken. */
+static enum ct_rc
+refuse_word(const struct bind *b, const char *what)
+{
+	char text[sizeof(b->err->fields[0].msg)];
+	size_t n = (size_t)snprintf(text, sizeof(text), "%s", what);
+
+	for (const char *const *p = b->f->names; *p && n < sizeof(text); p++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s %s",
+		    p == b->f->names ? "" : ",", *p);
+	return refuse(b, text);
+}
+
 static enum ct_rc
 bind_enum(const struct bind *b, struct ct_str s)
 {
-	char text[sizeof(b->err->fields[0].msg)];
-	size_t n;
-
 	for (const char *const *p = b->f->names; *p; p++) {
 		if (ct_str_is(s, *p)) {
 			*(struct ct_str *)b->member = ct_str_of(*p);
 			return CT_OK;
 		}
 	}
-	n = (size_t)snprintf(text, sizeof(text), "must be one of");
-	for (const char *const *p = b->f->names; *p && n < sizeof(text); p++)
-		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s %s",
-		    p == b->f->names ? "" : ",", *p);
-	return refuse(b, text);
+	return refuse_word(b, "must be one of");
+}
+
+/* The bit of a word; 0: there is none. */
+static int64_t
+bit_of(const struct ct_field *f, struct ct_str word)
+{
+	for (unsigned i = 0; f->names[i]; i++) {
+		if (ct_str_is(word, f->names[i]))
+			return INT64_C(1) << i;
+	}
+	return 0;
+}
+
+static enum ct_rc
+bind_set(const struct bind *b, const struct ct_json *v)
+{
+	int64_t bits = 0, bit;
+
+	if (!v || ct_json_type(v) != CT_JSON_ARRAY)
+		return refuse_word(b, "must be a list of");
+	for (v = ct_json_first(v); v; v = ct_json_next(v)) {
+		bit = bit_of(b->f, ct_json_str(v));
+		if (bit == 0)
+			return refuse_word(b, "must be a list of");
+		bits |= bit;
+	}
+	if (bits == 0 && b->f->min >= 1)
+		return refuse(b, "must not be empty");
+	*(int64_t *)b->member = bits;
+	return CT_OK;
 }
 
 static enum ct_rc
@@ -261,6 +297,8 @@ bind_value(const struct bind *b, const struct ct_json *v)
 		return bind_string(b, ct_json_str(v));
 	if (b->f->type == CT_T_JSON)
 		return refuse(b, "cannot be set");
+	if (b->f->type == CT_T_SET)
+		return bind_set(b, v);
 	if (b->f->type != CT_T_BOOL)
 		return bind_number(b, v);
 	if (!v || ct_json_type(v) != CT_JSON_BOOL)

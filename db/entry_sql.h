@@ -13,6 +13,7 @@
 #define CT_DB_ENTRY_SQL_H
 
 #include "db/entry.h"
+#include "db/webhook_sql.h"
 
 #define CT_SQL_TEXT_(x) #x
 #define CT_SQL_TEXT(x)	CT_SQL_TEXT_(x)
@@ -43,9 +44,10 @@
 	" by_account, " OWN ") select m.id, $4, coalesce($5, now()),"          \
 	" ct_care_day(coalesce($5, now()), m.timezone, m.day_start), $6,"      \
 	" $1, " VALS " from m" GUARD                                           \
-	" returning *) select " ENTRY_HEAD COLS MORE                           \
-	" from m left join e on true"                                          \
-	" left join account b on b.id = e.by_account" JOIN
+	" returning *) select " ENTRY_HEAD COLS MORE ", " WEBHOOK_FIRE("$2",   \
+	    " and e.id is not null", WEBHOOK_ADDED, T, "e.id", "e.version",    \
+	    "null") " from m left join e on true"                              \
+		    " left join account b on b.id = e.by_account" JOIN
 #define ENTRY_ADD(T, OWN, COLS, VALS)                                          \
 	ENTRY_ADD_WITH(T, OWN, COLS, VALS, "", "", "", "")
 
@@ -104,7 +106,7 @@
  * audit trail, the new one comes back. WHICH picks among rows that are the
  * account's, SET changes them.
  */
-#define ENTRY_CHANGE(T, COLS, ACTION, WHICH, SET)                              \
+#define ENTRY_CHANGE(T, COLS, ACTION, EVENT, WHICH, SET)                       \
 	"with old as (select e.* from " T " e"                                 \
 	" join cat_member m on m.cat_id = e.cat_id"                            \
 	" and m.account_id = $1 and m.role >= $3"                              \
@@ -117,19 +119,23 @@
 	" log as (insert into audit_event (account_id, cat_id, action,"        \
 	" noun, noun_id, before) select $1, cat_id, '" ACTION "', '" T "',"    \
 	" id, to_jsonb(old) from old)"                                         \
-	"select " ENTRY_HEAD COLS " from e"                                    \
-	" join cat_member m on m.cat_id = e.cat_id and m.account_id = $1"      \
-	" left join account b on b.id = e.by_account"
+	"select " ENTRY_HEAD COLS                                              \
+	", " WEBHOOK_FIRE("e.cat_id", "", EVENT, T, "e.id", "e.version",       \
+	    "null") " from e"                                                  \
+		    " join cat_member m on m.cat_id = e.cat_id and "           \
+		    "m.account_id = $1"                                        \
+		    " left join account b on b.id = e.by_account"
 
 #define ENTRY_REMOVE(T, COLS)                                                  \
-	ENTRY_CHANGE(                                                          \
-	    T, COLS, "delete", "e.deleted_at is null", "deleted_at = now()")
+	ENTRY_CHANGE(T, COLS, "delete", WEBHOOK_DELETED,                       \
+	    "e.deleted_at is null", "deleted_at = now()")
 #define ENTRY_RESTORE(T, COLS)                                                 \
-	ENTRY_CHANGE(T, COLS, "restore", "e.deleted_at > now() - " ENTRY_KEPT, \
-	    "deleted_at = null")
+	ENTRY_CHANGE(T, COLS, "restore", WEBHOOK_RESTORED,                     \
+	    "e.deleted_at > now() - " ENTRY_KEPT, "deleted_at = null")
 /* … and given_at, notes, the kind's own from $7 on */
 #define ENTRY_UPDATE(T, OWN, COLS, VALS)                                       \
-	ENTRY_CHANGE(T, COLS, "change", "e.deleted_at is null",                \
+	ENTRY_CHANGE(T, COLS, "change", WEBHOOK_CHANGED,                       \
+	    "e.deleted_at is null",                                            \
 	    "given_at = $5, notes = $6, care_day = ct_care_day($5,"            \
 	    " c.timezone, c.day_start), (" OWN ") = row(" VALS ")")
 

@@ -36,18 +36,22 @@ static const struct ct_stmt note_cats = {"erase_note_cats", CT_OWNED, CT_WRITE,
 	"c as (select e.name::uuid as id from erasure e where e.batch = $2"    \
 	" and e.kind = 'cat')"
 
-/* Jobs have the ids of their reports and mails. account, batch */
+/* Jobs have the ids of their reports, mails and deliveries. account, batch */
 static const struct ct_stmt note_rest = {"erase_note_rest", CT_OWNED, CT_WRITE,
     "uu", NULL,
     "with " CATS ", r as (select r.id, r.blob from report r"
     " where r.account_id = $1 or r.cat_id in (select id from c)),"
     " m as (select m.id from mail m where m.account_id = $1"
     " or m.cat_id in (select id from c) or m.to_address ="
-    " (select a.email from account a where a.id = $1))"
+    " (select a.email from account a where a.id = $1)),"
+    " h as (select d.id from webhook_delivery d join webhook w"
+    " on w.id = d.webhook_id where w.account_id = $1"
+    " or w.cat_id in (select id from c))"
     " insert into erasure (batch, kind, name)"
     " select $2, 'file', r.blob from r where r.blob is not null"
     " union select $2, 'job', r.id::text from r"
-    " union select $2, 'job', m.id::text from m"};
+    " union select $2, 'job', m.id::text from m"
+    " union select $2, 'job', h.id::text from h"};
 static const struct ct_stmt others = {"erase_others", CT_OWNED, CT_READ, "uu",
     NULL,
     "with " CATS " select distinct o.account_id as other from cat_member o"

@@ -87,10 +87,12 @@ ENTRY_ADD_STMT(T, ct_feeding_fields, SIG "b",
     " $10 as flush_after_ul, $11 as flushed_before,"
     " $12 as flushed_after, $13 as route, $14 as outcome,"
     " near.given_at as near_at, near.amount_ul as near_ul,"
-    " near.name as near_by, " TRACKER_COLS
-    " from c cross join lateral (select c.today as day) d"
-    " join account b on b.id = $1"
-    " left join e on true left join near on true" TRACKER_FROM);
+    " near.name as near_by, " WEBHOOK_FIRE("$2", " and e.id is not null",
+	WEBHOOK_ADDED, T, "e.id", "e.version",
+	"null") ", " TRACKER_COLS
+		" from c cross join lateral (select c.today as day) d"
+		" join account b on b.id = $1"
+		" left join e on true left join near on true" TRACKER_FROM);
 
 ENTRY_STMTS(T, ct_feeding_fields, SIG, OWN, COLS,
     "$7, $8, $9, $10, $11, $12, $13, $14", "tt",

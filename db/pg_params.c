@@ -138,6 +138,7 @@ ct_p_field(struct ct_params *p, const struct ct_field *f, const void *obj)
 	case CT_T_INT:
 	case CT_T_VOLUME:
 	case CT_T_MILLI:
+	case CT_T_SET:
 		ct_p_i64(p, *(const int64_t *)at);
 		return;
 	case CT_T_TIME:

@@ -68,6 +68,7 @@ pg_type_fits(enum ct_type t, Oid oid)
 	case CT_T_INT:
 	case CT_T_VOLUME:
 	case CT_T_MILLI:
+	case CT_T_SET:
 		return oid == PG_INT8 || oid == PG_INT4 || oid == PG_INT2;
 	case CT_T_TIME:
 		return oid == PG_TIMESTAMPTZ;
@@ -346,6 +347,7 @@ get_field(const struct ct_res *r, int row, int col, const struct ct_field *f,
 	case CT_T_INT:
 	case CT_T_VOLUME:
 	case CT_T_MILLI:
+	case CT_T_SET:
 		*(int64_t *)at = get_i64(r, row, col);
 		return;
 	case CT_T_TIME:

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "db/entry.h"
+#include "db/webhook.h"
 
 /* Keys count for 48 hours (db/idempotency.c). */
 static const struct ct_stmt keys = {"purge_keys", CT_GLOBAL, CT_WRITE, "i",
@@ -60,6 +61,7 @@ static const struct {
     {"audit_event", &audit},
     {"report", &reports},
     {"job_run", &runs},
+    {"webhook_delivery", &ct_delivery_purge},
 };
 
 static size_t

@@ -28,6 +28,7 @@
 #include "db/tracker.h"
 #include "db/tube_check.h"
 #include "db/water.h"
+#include "db/webhook.h"
 #include "db/weight.h"
 
 const struct ct_stmt *const *const ct_stmt_tables[] = {
@@ -57,6 +58,7 @@ const struct ct_stmt *const *const ct_stmt_tables[] = {
     ct_target_stmts,
     ct_report_stmts,
     ct_report_schedule_stmts,
+    ct_webhook_stmts,
     ct_outbox_stmts,
     ct_job_run_stmts,
     ct_idempotency_stmts,

@@ -3,6 +3,7 @@
 
 #include "db/report_rows.h"
 #include "db/report_schedule_sql.h"
+#include "db/webhook_sql.h"
 
 #define AT(m) offsetof(struct ct_report, m)
 #define NIL   CT_F_NULLABLE
@@ -95,7 +96,7 @@ static const struct ct_stmt finish = {"report_finish", CT_GLOBAL, CT_WRITE,
     " rows_done = $5, row_count = $5, byte_count = $6, error = null,"
     " finished_at = now(), expires_at = now() + make_interval("
     "secs => $7) where id = $1 and state <> 'ready'"
-    " returning id)," CT_REPORT_MAIL(
+    " returning id, cat_id, account_id)," CT_REPORT_MAIL(
 	"'report'") ","
 		    " o as (update job_outbox set state = 'done', done_at = "
 		    "now()"
@@ -104,7 +105,10 @@ static const struct ct_stmt finish = {"report_finish", CT_GLOBAL, CT_WRITE,
 		    " values ($2, 'report.generate', $3, jsonb_build_object("
 		    "'report_id', $1, 'rows', $5, 'bytes', $6))"
 		    " on conflict (job_id) do nothing)"
-		    " select id from report where id = $1"};
+		    " select p.id, (select " WEBHOOK_FIRE("r.cat_id", "",
+			WEBHOOK_REPORT, "report", "r.id", "null",
+			"r.account_id") " from r)"
+					" from report p where p.id = $1"};
 static const struct ct_stmt fail = {"report_fail", CT_GLOBAL, CT_WRITE, "ut",
     NULL,
     "with r as (update report set state = 'failed', error = $2,"

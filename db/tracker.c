@@ -4,6 +4,7 @@
 #include "care/intake.h"
 #include "db/entry.h"
 #include "db/tracker_sql.h"
+#include "db/webhook_sql.h"
 
 #define OUT   CT_F_READONLY
 #define NIL   (CT_F_READONLY | CT_F_NULLABLE)
@@ -88,7 +89,8 @@ static const struct ct_stmt reset = {"tracker_reset", CT_OWNED, CT_WRITE, "uui",
     " for no key update of f),"
     " gone as (update feeding u set deleted_at = now(), updated_at ="
     " now(), version = u.version + 1 from old where u.cat_id ="
-    " old.cat_id and u.id = old.id returning u.id),"
+    " old.cat_id and u.id = old.id returning u.id,"
+    " u.cat_id, u.version),"
     " log as (insert into audit_event (account_id, cat_id, action, noun,"
     " noun_id, before) select $1, cat_id, 'delete', 'feeding', id,"
     " to_jsonb(old) from old),"
@@ -98,7 +100,10 @@ static const struct ct_stmt reset = {"tracker_reset", CT_OWNED, CT_WRITE, "uui",
     " and $3 is not null on conflict (cat_id, effective_from) do update"
     " set amount_ul = excluded.amount_ul, by_account ="
     " excluded.by_account, created_at = now())"
-    " select count(*) from gone"};
+    " select count(*), count(f.fired) from (select " WEBHOOK_FIRE("g.cat_id",
+	"", WEBHOOK_DELETED, "feeding", "g.id", "g.version",
+	"null") " from"
+		" gone g) f"};
 
 static const struct ct_stmt role_of = {"cat_role", CT_OWNED, CT_READ, "uu",
     NULL,

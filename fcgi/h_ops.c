@@ -28,7 +28,7 @@ CT_HANDLER(h_index)
 {
 	static const char *const nouns[] = {"auth", "feeding", "medication_log",
 	    "weight", "observation", "water", "tube_check", "tracker", "report",
-	    "admin"};
+	    "webhook", "admin"};
 	struct ct_jw *w = ct_resp_json(r, 200);
 
 	(void)err;

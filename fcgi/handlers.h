@@ -62,6 +62,15 @@ CT_HANDLER(h_api_token_list);
 CT_HANDLER(h_api_token_add);
 CT_HANDLER(h_api_token_revoke);
 
+CT_HANDLER(h_webhook_list);
+CT_HANDLER(h_webhook_add);
+CT_HANDLER(h_webhook_get);
+CT_HANDLER(h_webhook_patch);
+CT_HANDLER(h_webhook_remove);
+CT_HANDLER(h_webhook_secret);
+CT_HANDLER(h_webhook_test);
+CT_HANDLER(h_webhook_deliveries);
+
 CT_HANDLER(h_feeding_add);
 /* Of the route's kind. */
 CT_HANDLER(h_entry_add);

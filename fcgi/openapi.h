@@ -39,6 +39,12 @@ enum ct_side {
 	CT_SIDE_OUT	/* in an answer */
 };
 
+#define CT_OA_DAY "2026-11-22"
+/* An example that is right for a text of that name. */
+const char *ct_oa_text(const char *name);
+/* Members of the schema of a set, and an example of one. */
+void ct_oa_set(struct ct_jw *w, const struct ct_field *f);
+void ct_oa_set_example(struct ct_jw *w, const struct ct_field *f);
 /* Schema object of one field, and of a table. */
 void ct_oa_field(struct ct_jw *w, const struct ct_field *f, enum ct_side side);
 void ct_oa_fields(

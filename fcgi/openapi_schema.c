@@ -7,24 +7,7 @@
 
 #define EXAMPLE_ID   "01930000-0000-7000-8000-000000000001"
 #define EXAMPLE_TIME "2026-11-22T02:10:00Z"
-#define EXAMPLE_DAY  "2026-11-22"
-
-/* Texts whose form the tables do not know: an example that is right. */
-static const struct {
-	const char *name, *text;
-} texts[] = {
-    {"email", "ann@example.org"},
-    {"password", "warm towel 0300"},
-    {"new_password", "cold kitchen 0500"},
-    {"timezone", "Europe/Berlin"},
-    {"from", EXAMPLE_DAY},
-    {"to", EXAMPLE_DAY},
-    {"start_date", EXAMPLE_DAY},
-    {"end_date", EXAMPLE_DAY},
-    {"code", "123456"},
-    {"day_start", "06:00"},
-    {"first_name", "Ann"},
-};
+#define EXAMPLE_DAY  CT_OA_DAY
 
 /* The words of shapes: JSON type, format, example. */
 static const struct word {
@@ -51,6 +34,7 @@ static const char *const type_words[] = {[CT_T_UUID] = "uuid",
     [CT_T_TIME] = "time",
     [CT_T_DAY] = "day",
     [CT_T_ENUM] = "string",
+    [CT_T_SET] = "any",
     [CT_T_JSON] = "any"};
 
 static const struct word *
@@ -141,6 +125,8 @@ ct_oa_field(struct ct_jw *w, const struct ct_field *f, enum ct_side side)
 	add_word(w, find_word(ct_str_of(type_words[f->type])), null);
 	if (f->type == CT_T_ENUM && f->names)
 		add_enum(w, f);
+	if (f->type == CT_T_SET)
+		ct_oa_set(w, f);
 	if (side != CT_SIDE_OUT)
 		add_bounds(w, f);
 	if (f->help)
@@ -232,25 +218,18 @@ clamp(int64_t v, const struct ct_field *f)
 	return v < f->min ? f->min : v > f->max ? f->max : v;
 }
 
-static const char *
-text_of(const struct ct_field *f)
-{
-	for (size_t i = 0; i < ct_countof(texts); i++) {
-		if (strcmp(texts[i].name, f->name) == 0)
-			return texts[i].text;
-	}
-	return "text";
-}
-
 static void
 add_example(struct ct_jw *w, const struct ct_field *f)
 {
 	switch (f->type) {
 	case CT_T_TEXT:
-		ct_jw_cstr(w, text_of(f));
+		ct_jw_cstr(w, ct_oa_text(f->name));
 		break;
 	case CT_T_ENUM:
 		ct_jw_cstr(w, f->names ? f->names[0] : "text");
+		break;
+	case CT_T_SET:
+		ct_oa_set_example(w, f);
 		break;
 	case CT_T_INT:
 		ct_jw_i64(w, clamp(3, f));

@@ -1,7 +1,62 @@
 /* The parts of the API document that no table gives; see openapi.h. */
 #include "fcgi/openapi.h"
 
+#include <string.h>
+
 #define API_VERSION "1.0.0"
+
+/* Texts whose form the tables do not know. */
+static const struct {
+	const char *name, *text;
+} texts[] = {
+    {"email", "ann@example.org"},
+    {"password", "warm towel 0300"},
+    {"new_password", "cold kitchen 0500"},
+    {"timezone", "Europe/Berlin"},
+    {"from", CT_OA_DAY},
+    {"to", CT_OA_DAY},
+    {"start_date", CT_OA_DAY},
+    {"end_date", CT_OA_DAY},
+    {"code", "123456"},
+    {"day_start", "06:00"},
+    {"first_name", "Ann"},
+    {"url", "https://hooks.example.org/cat"},
+};
+
+const char *
+ct_oa_text(const char *name)
+{
+	for (size_t i = 0; i < ct_countof(texts); i++) {
+		if (strcmp(texts[i].name, name) == 0)
+			return texts[i].text;
+	}
+	return "text";
+}
+
+void
+ct_oa_set(struct ct_jw *w, const struct ct_field *f)
+{
+	ct_oa_pair(w, "type", "array");
+	ct_oa_open_obj(w, "items");
+	ct_oa_pair(w, "type", "string");
+	ct_oa_open_arr(w, "enum");
+	for (const char *const *p = f->names; *p; p++)
+		ct_jw_cstr(w, *p);
+	ct_jw_end(w);
+	ct_jw_end(w);
+	if (f->min >= 1) {
+		ct_jw_key(w, "minItems");
+		ct_jw_i64(w, 1);
+	}
+}
+
+void
+ct_oa_set_example(struct ct_jw *w, const struct ct_field *f)
+{
+	ct_jw_arr(w);
+	ct_jw_cstr(w, f->names[0]);
+	ct_jw_end(w);
+}
 
 /* Errors that every route of a kind may answer, as shared components. */
 const struct ct_oa_error ct_oa_errors[] = {

@@ -9,6 +9,7 @@
 #include "db/report_schedule.h"
 #include "db/tube_check.h"
 #include "db/water.h"
+#include "db/webhook.h"
 #include "db/weight.h"
 #include "fcgi/handlers.h"
 #include "fcgi/route.h"
@@ -48,6 +49,7 @@
 #define X "/api/admin"
 #define C "/api/cat"
 #define J "/api/admin/job"
+#define W "/api/webhook"
 
 const struct ct_route ct_routes[] = {
     ROUTE(GET, T "/today", READ, READ, h_today,
@@ -138,6 +140,27 @@ const struct ct_route ct_routes[] = {
     ROUTE(POST, "/api/invite/accept", LOGIN, LOG, h_invite_accept,
 	"accept an invitation", .body = &ct_mail_token_in,
 	.out = "200 CatDone 403 404 409"),
+
+    ROUTE(GET, W, LOGIN, READ, h_webhook_list, "the account's webhooks",
+	.out = "200 Webhooks"),
+    ROUTE(POST, W, LOGIN, LOG, h_webhook_add,
+	"be told of what happens to a cat; the secret is shown once",
+	.body = &ct_webhook_fields, .out = "201 WebhookMade 409"),
+    ROUTE(GET, W "/{id}", LOGIN, READ, h_webhook_get,
+	"a webhook, with what came of the last try", .out = "200 Webhook"),
+    ROUTE(PATCH, W "/{id}", LOGIN, LOG, h_webhook_patch,
+	"change address or events, switch it on or off",
+	.body = &ct_webhook_fields, .out = "200 WebhookDone"),
+    ROUTE(DELETE, W "/{id}", LOGIN, LOG, h_webhook_remove,
+	"remove a webhook, and what it was still to be told",
+	.out = "200 Message"),
+    ROUTE(POST, W "/{id}/secret", LOGIN, LOG, h_webhook_secret,
+	"a new secret, shown once; the old one ends", .out = "200 WebhookMade"),
+    ROUTE(POST, W "/{id}/test", LOGIN, LOG, h_webhook_test, "send it a test",
+	.out = "202 DeliveryMade"),
+    ROUTE(GET, W "/{id}/delivery", LOGIN, READ, h_webhook_deliveries,
+	"the last 100 things that it was or is to be told",
+	.out = "200 Deliveries"),
 
     ROUTE(GET, R "/active", READ, READ, h_report_active,
 	"reports that are being made", .out = "200 Reports"),

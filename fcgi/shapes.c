@@ -14,6 +14,7 @@
 #include "db/report_schedule.h"
 #include "db/session.h"
 #include "db/target.h"
+#include "db/webhook.h"
 #include "fcgi/openapi.h"
 
 #define PAGE                                                                   \
@@ -116,6 +117,14 @@ const struct ct_shape ct_shapes[] = {
     {"Tokens", NULL, "tokens:[Token]", "newest first"},
     {"TokenMade", NULL, "message:string token:string data:Token",
 	"token: its text, shown this once"},
+    {"Webhook", &ct_webhook_fields, NULL, "a webhook without its secret"},
+    {"Webhooks", NULL, "webhooks:[Webhook]", "newest first"},
+    {"WebhookMade", NULL, "message:string secret:string data:Webhook",
+	"secret: shown this once; see docs/WEBHOOKS.md"},
+    {"WebhookDone", NULL, "message:string data:Webhook", NULL},
+    {"Delivery", &ct_delivery_fields, "type:string=entry.added", NULL},
+    {"Deliveries", NULL, "deliveries:[Delivery]", "newest first"},
+    {"DeliveryMade", NULL, "message:string delivery_id:uuid", NULL},
     {"CleanupResult", NULL, "warned:int deactivated:int deleted:int", NULL},
     {"CleanupDone", NULL, "message:string result:CleanupResult", NULL},
     {"Session", &ct_session_fields, NULL, NULL},

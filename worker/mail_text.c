@@ -74,6 +74,12 @@ const struct ct_mail_text ct_mail_texts[] = {
 	      " address, so that you can get back in if you lose your"
 	      " password:\n\n{link}\n\nThe link works once, for 24 hours. If"
 	      " you did not make an account, ignore this mail."},
+    {"webhook_off", NULL, 0, "A webhook of yours was switched off",
+	HELLO "your webhook to {target} has been switched off: it had not"
+	      " worked for a day, or said that it wants no more. The last try"
+	      " ended like this:\n\n{why}\n\nWhat happens meanwhile is not"
+	      " sent later; your entries are all there. When the target works"
+	      " again, switch the webhook on again:\n\n{origin}/"},
 };
 const size_t ct_mail_texts_n = ct_countof(ct_mail_texts);
 

@@ -70,9 +70,9 @@ struct ct_settle {
 	struct ct_str value; /* result, or exception object; absent: none */
 	struct ct_str trace;
 	const char *revoked; /* "revoked", "expired", "terminated"; else NULL */
-	const char *note;   /* why, for the log; NULL: nothing to say. What a
-			       task says goes into the record alone: it may
-			       hold an address. */
+	const char *note;    /* why, for the log; NULL: nothing to say. What a
+				task says goes into the record alone: it may
+				hold an address. */
 };
 
 struct ct_slot {

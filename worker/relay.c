@@ -12,6 +12,7 @@
 #include "db/mail.h"
 #include "db/outbox.h"
 #include "db/report.h"
+#include "db/webhook.h"
 #include "worker/erase.h"
 #include "worker/node.h"
 
@@ -74,6 +75,9 @@ give_up(struct relay *r, const struct ct_outbox *row, struct ct_err *err)
 	if (ct_str_is(row->task, CT_MAIL_TASK))
 		rc = ct_mail_end(r->pg, r->a, &row->id, "failed",
 		    CT_STR("The job ended without sending it."), 0, err);
+	if (ct_str_is(row->task, CT_WEBHOOK_TASK))
+		rc = ct_delivery_drop(r->pg, r->a, &row->id, "failed",
+		    CT_STR("The job ended without sending it."), err);
 	if (rc != CT_OK && rc != CT_NOTFOUND)
 		return rc;
 	return ct_outbox_failed(r->pg, r->a, &row->id, err);

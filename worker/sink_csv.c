@@ -156,6 +156,7 @@ put(struct ct_sink *s, const struct ct_field *f, const void *obj)
 		put_bool(b, f, v);
 		break;
 	case CT_T_INT:
+	case CT_T_SET:
 		if (*(const int64_t *)v != CT_NULL_I64)
 			ct_buf_addi(b, *(const int64_t *)v);
 		break;

@@ -1,8 +1,9 @@
-/* The door to libcurl; see smtp.h. */
+/* One mail to its server; see smtp.h. */
 #include "worker/smtp.h"
 
-#include <curl/curl.h>
 #include <string.h>
+
+#include "worker/curl_internal.h"
 
 #define CONNECT_MS 10000L
 #define TOTAL_MS   30000L
@@ -49,41 +50,16 @@ hear(char *line, size_t size, size_t n, void *arg)
 	return len;
 }
 
-static void
-close_handle(void *h)
-{
-	curl_easy_cleanup(h);
-}
-
-static void
-free_list(void *l)
-{
-	curl_slist_free_all(l);
-}
-
 static CURL *
 handle(const struct ct_conf *conf, struct ct_arena *a, char *error)
 {
-	static bool ready;
 	bool log_in = conf->smtp_user[0] != '\0';
-	CURL *h;
+	CURL *h = ct_curl_new(a, error);
 
-	if (!ready && curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-		ct_bug("libcurl cannot be initialised");
-	ready = true;
-	h = curl_easy_init();
-	if (!h)
-		ct_bug("libcurl gave no handle");
-	ct_arena_defer(a, close_handle, h);
 	curl_easy_setopt(h, CURLOPT_URL, conf->smtp_url);
 	curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
-	/* Nothing from the environment decides where mail goes. */
-	curl_easy_setopt(h, CURLOPT_PROXY, "");
-	curl_easy_setopt(h, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-	curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
 	curl_easy_setopt(h, CURLOPT_TIMEOUT_MS, TOTAL_MS);
-	curl_easy_setopt(h, CURLOPT_ERRORBUFFER, error);
 	/* A password never goes over the line in plain text. */
 	curl_easy_setopt(h, CURLOPT_USE_SSL,
 	    (long)(conf->smtp_tls || log_in ? CURLUSESSL_ALL : CURLUSESSL_TRY));
@@ -105,7 +81,10 @@ judge(
 		return CT_OK;
 	ct_fail(err, for_good ? CT_INVALID : CT_RETRY,
 	    for_good ? "mail_refused" : "mail_server", "%s",
-	    s->code ? s->reply : curl_easy_strerror(code));
+	    s->code ? s->reply
+	    : code == CURLE_OPERATION_TIMEDOUT
+		? "The mail server did not answer in time."
+		: curl_easy_strerror(code));
 	return ct_err_detail(err, "libcurl %d: %s", (int)code, error);
 }
 
@@ -115,13 +94,10 @@ ct_smtp_send(const struct ct_conf *conf, struct ct_arena *a, struct ct_str from,
 {
 	struct send s = {.left = message};
 	char *error = ct_arena_alloc(a, CURL_ERROR_SIZE);
-	struct curl_slist *rcpt = curl_slist_append(
-	    NULL, ct_arena_printf(a, "<%.*s>", CT_STR_FMT(to)));
+	struct curl_slist *rcpt =
+	    ct_curl_list(a, NULL, ct_arena_printf(a, "<%.*s>", CT_STR_FMT(to)));
 	CURL *h = handle(conf, a, error);
 
-	if (!rcpt)
-		ct_bug("libcurl made no list");
-	ct_arena_defer(a, free_list, rcpt);
 	curl_easy_setopt(h, CURLOPT_MAIL_FROM,
 	    ct_arena_printf(a, "<%.*s>", CT_STR_FMT(from)));
 	curl_easy_setopt(h, CURLOPT_MAIL_RCPT, rcpt);

@@ -1,5 +1,5 @@
 /*
- * The door to libcurl, as far as mail goes: one message to one address.
+ * One message to one address, through libcurl.
  */
 #ifndef CT_WORKER_SMTP_H
 #define CT_WORKER_SMTP_H

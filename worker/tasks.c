@@ -21,6 +21,8 @@ const struct ct_task ct_tasks[] = {
     {"test.now", "default", ct_test_now, 3, 1, 60, 70, CT_TASK_TEST},
     {"test.progress", "default", ct_test_progress, 3, 1, 60, 70, CT_TASK_TEST},
     {"test.sleep", "default", ct_test_sleep, 3, 1, 600, 610, CT_TASK_TEST},
+    /* How long it waits in between is its own table, a day in all. */
+    {"webhook.send", "default", ct_webhook_send, 100, 10, 20, 30, 0},
 };
 const size_t ct_tasks_n = ct_countof(ct_tasks);
 

@@ -31,6 +31,7 @@ enum thing {
 	ACCOUNT,
 	MEMBER,
 	INVITE,
+	WEBHOOK,
 	THINGS
 };
 
@@ -77,6 +78,9 @@ static const struct {
 	true, false},
     [INVITE] = {"POST", "/api/cat/$cat/invite", "{'role':'viewer'}", "id", true,
 	false},
+    [WEBHOOK] = {"POST", "/api/webhook",
+	"{'url':'https://localhost/$mark','cat_id':'$cat'}", "data.id", false,
+	true},
 };
 
 /*
@@ -125,6 +129,7 @@ struct sample {
 #define R "/api/report"
 #define C "/api/cat"
 #define J "/api/admin/job"
+#define W "/api/webhook"
 
 static const struct sample samples[] = {
     ROUTE(GET, "/", .anyone = true),
@@ -214,6 +219,16 @@ static const struct sample samples[] = {
     ROUTE(POST, "/api/invite/peek", .body = "{'token':'x'}", .ok = 404),
     ROUTE(POST, "/api/invite/accept", .body = "{'token':'x'}", .ok = 404),
 
+    ROUTE(GET, W, .ok = 200),
+    ROUTE(POST, W, .body = "{'url':'https://localhost/','cat_id':'$cat'}",
+	.role = VIEWER),
+    ROUTE(GET, W "/{id}", .thing = WEBHOOK),
+    ROUTE(PATCH, W "/{id}", .thing = WEBHOOK, .body = "{'enabled':false}"),
+    ROUTE(DELETE, W "/{id}", .thing = WEBHOOK),
+    ROUTE(POST, W "/{id}/secret", .thing = WEBHOOK),
+    ROUTE(POST, W "/{id}/test", .thing = WEBHOOK),
+    ROUTE(GET, W "/{id}/delivery", .thing = WEBHOOK),
+
     ROUTE(POST, R "/{word}", .body = "{'format':'csv','cat_id':'$cat'}",
 	.role = VIEWER),
     ROUTE(GET, R "/active", .ok = 200),
@@ -261,5 +276,6 @@ static const struct sample samples[] = {
 #undef R
 #undef C
 #undef J
+#undef W
 
 #endif

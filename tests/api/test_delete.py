@@ -101,6 +101,8 @@ def everything(who):
     who.send("POST", "/api/feeding/", {"amount_ml": 3, "notes": MARK},
              Idempotency_Key=MARK)
     post(who, "/api/tracker/today", {"daily_target_ml": 190})
+    post(who, "/api/webhook", {"url": f"https://localhost/{MARK}"})
+    post(who, "/api/feeding/", {"amount_ml": 4})
     made = post(who, "/api/auth/token", {"name": MARK, "scope": "read"})
     who.device = "Bearer " + made["token"]
     assert reads(who) == 200, made
@@ -122,7 +124,11 @@ def everything(who):
         assert who.send("GET", path).status == 200
     jobs += [r[0] for r in sql(
         f"select id from mail where account_id = '{who.id}'")]
-    return jobs
+    told = [r[0] for r in sql(
+        "select d.id from webhook_delivery d join webhook w"
+        f" on w.id = d.webhook_id where w.account_id = '{who.id}'")]
+    t.check(told, "something was to be told")
+    return jobs + told
 
 
 def nothing_is_left():
@@ -134,7 +140,8 @@ def nothing_is_left():
     for name in ("account", "cat", "cat_member", "feeding", "medication",
                  "report", "mail", "account_token", "audit_event",
                  "idempotency", "api_token", "account_preference",
-                 "account_session", "daily_target", "report_schedule"):
+                 "account_session", "daily_target", "report_schedule",
+                 "webhook"):
         t.check(any(f.startswith(name + ":") for f in before),
                 f"{name} has something to lose")
     t.check(rows_with(jobs), "its jobs are in rows")

@@ -1,7 +1,8 @@
 #!/bin/bash
 # Each third-party header is included by one file. libpq and hiredis have a
 # family: their doors are db/pg_internal.h, for db/pg.c, db/pg_*.c and what sets
-# up a schema, and common/redis_internal.h, for common/redis*.c.
+# up a schema, and common/redis_internal.h, for common/redis*.c. libcurl's is
+# worker/curl_internal.h, for what leaves the worker.
 . "$(dirname "$0")/lib.sh"
 
 system='(assert|ctype|dirent|dlfcn|endian|errno|fcntl|fnmatch|getopt|glob|grp'
@@ -30,3 +31,6 @@ grep -rlE --include='*.[ch]' 'db/pg_internal[.]h' . |
 grep -rlE --include='*.[ch]' 'common/redis_internal[.]h' . |
   grep -vE "^[.]/(tests/|common/redis(_reply)?[.]c$)" |
   verdict "doors: redis_internal.h only in common/redis, redis_reply"
+grep -rlE --include='*.[ch]' 'worker/curl_internal[.]h' . |
+  grep -vE "^[.]/(tests/|worker/(curl|post|smtp)[.]c$)" |
+  verdict "doors: curl_internal.h only in worker/curl, post, smtp"

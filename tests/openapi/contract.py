@@ -79,6 +79,9 @@ class Op:
         self.rate = body["x-rate-class"]
         content = body.get("requestBody", {}).get("content", {})
         self.body = content.get("application/json")
+        # A test calls nobody: the worker refuses this host without a look-up.
+        if self.body and "url" in self.body.get("example", {}):
+            self.body["example"]["url"] = "https://localhost/hook"
         self.query = [p for p in body["parameters"] if p.get("in") == "query"]
         self.key = any(p.get("$ref", "").endswith("/IdempotencyKey")
                        for p in body["parameters"])

@@ -319,6 +319,41 @@ test_token_derive(void **state)
 	assert_string_not_equal(one, two);
 }
 
+/* RFC 4231, cases 1, 2 and 6. */
+static void
+test_hmac(void **state)
+{
+	static const struct {
+		size_t key_n;
+		uint8_t key_byte;
+		const char *key, *text, *hex;
+	} rfc[] = {
+	    {20, 0x0b, NULL, "Hi There",
+		"b0344c61d8db38535ca8afceaf0bf12b"
+		"881dc200c9833da726e9376c2e32cff7"},
+	    {4, 0, "Jefe", "what do ya want for nothing?",
+		"5bdcc146bf60754e6a042426089575c7"
+		"5a003f089d2739839dec58b964ec3843"},
+	    {131, 0xaa, NULL,
+		"Test Using Larger Than Block-Size Key - Hash Key First",
+		"60e431591ee0b67f0d8a26aacbf5b77f"
+		"8e0bc6213728c5140546040f0ee37f54"},
+	};
+	uint8_t key[131], mac[CT_HMAC];
+	char hex[CT_HMAC * 2 + 1];
+
+	(void)state;
+	for (size_t i = 0; i < ct_countof(rfc); i++) {
+		memset(key, rfc[i].key_byte, sizeof(key));
+		if (rfc[i].key)
+			memcpy(key, rfc[i].key, rfc[i].key_n);
+		ct_hmac_sha256(
+		    key, rfc[i].key_n, rfc[i].text, strlen(rfc[i].text), mac);
+		ct_hex(mac, sizeof(mac), hex);
+		assert_string_equal(hex, rfc[i].hex);
+	}
+}
+
 int
 main(void)
 {
@@ -333,6 +368,7 @@ main(void)
 	    cmocka_unit_test(test_token_derive),
 	    cmocka_unit_test(test_random_below),
 	    cmocka_unit_test(test_equal),
+	    cmocka_unit_test(test_hmac),
 	    cmocka_unit_test(test_base64),
 	    cmocka_unit_test(test_base64_refused),
 	};

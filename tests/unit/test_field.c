@@ -500,6 +500,69 @@ test_wide_table(void **state CT_UNUSED)
 	assert_true(aborts(bind_wide, NULL, "thing has more than 64 fields"));
 }
 
+/* A list of words, as bits. */
+static void
+test_set(void **state CT_UNUSED)
+{
+	static const char *const words[] = {"red", "green", "blue", NULL};
+	static const struct ct_field set_rows[] = {
+	    {"some", CT_T_SET, 0, 0, 1, 0, 0, words, 0, 0},
+	    {"any", CT_T_SET, 8, CT_F_NULLABLE, 0, 0, 0, words, 0, 0},
+	};
+	static const struct ct_fields t =
+	    CT_FIELDS("sets", int64_t[2], set_rows);
+	static const struct {
+		const char *body;
+		int64_t some, any; /* some 0: refused */
+	} cases[] = {
+	    {"{'some':['red']}", 1, CT_NULL_I64},
+	    {"{'some':['blue','red','blue'],'any':[]}", 5, 0},
+	    {"{'some':['red','green','blue'],'any':null}", 7, CT_NULL_I64},
+	    {"{'some':[]}", 0, 0},
+	    {"{'some':'red'}", 0, 0},
+	    {"{'some':['Red']}", 0, 0},
+	    {"{'some':['red',1]}", 0, 0},
+	    {"{'some':[['red']]}", 0, 0},
+	    {"{'some':{'red':1}}", 0, 0},
+	    {"{'some':null}", 0, 0},
+	    {"{'some':5}", 0, 0},
+	};
+	const struct ct_json *v;
+	struct ct_buf b;
+	struct ct_jw w;
+	int64_t obj[2];
+
+	for (size_t i = 0; i < ct_countof(cases); i++) {
+		char *text =
+		    ct_arena_dup(arena, cases[i].body, strlen(cases[i].body));
+
+		for (char *p = text; *p; p++)
+			*p = *p == '\'' ? '"' : *p;
+		ct_err_clear(&err);
+		ct_fields_clear(&t, obj);
+		assert_int_equal(
+		    ct_json_parse(arena, ct_str_of(text), 8, &v, &err), CT_OK);
+		assert_int_equal(ct_fields_bind(&t, CT_BIND_PATCH, v, arena,
+				     obj, &seen, &err),
+		    cases[i].some ? CT_OK : CT_INVALID);
+		if (cases[i].some) {
+			assert_int_equal(obj[0], cases[i].some);
+			assert_int_equal(obj[1], cases[i].any);
+		}
+	}
+	assert_string_equal(
+	    err.fields[0].msg, "must be a list of red, green, blue");
+	obj[0] = 5;
+	obj[1] = CT_NULL_I64;
+	ct_buf_init(&b, arena, 64);
+	ct_jw_init(&w, &b);
+	ct_jw_obj(&w);
+	ct_fields_write(&t, obj, &w);
+	ct_jw_end(&w);
+	assert_true(ct_str_is(
+	    ct_buf_str(&b), "{\"some\":[\"red\",\"blue\"],\"any\":null}"));
+}
+
 int
 main(void)
 {
@@ -519,6 +582,7 @@ main(void)
 	    T(test_null_bool),
 	    T(test_clear_and_find),
 	    T(test_wide_table),
+	    T(test_set),
 	};
 
 	return cmocka_run_group_tests_name("field", tests, NULL, NULL);

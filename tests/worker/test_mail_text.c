@@ -71,7 +71,7 @@ has(struct ct_str s, const char *what)
 #define ALL                                                                    \
 	"{\"name\":\"Ada\",\"address\":\"b@c.de\",\"inviter\":\"Ada\","        \
 	"\"cat\":\"Miez\",\"what\":\"feeding\",\"from\":\"2026-11-16\","       \
-	"\"to\":\"2026-11-22\"}"
+	"\"to\":\"2026-11-22\",\"target\":\"t.example\",\"why\":\"No.\"}"
 
 static void
 every_kind_has_its_values(void **state)

@@ -54,6 +54,8 @@ const struct ct_stmt *const *const ct_stmt_tables[] = {
     ct_invite_stmts,
     ct_target_stmts,
     ct_report_stmts,
+    ct_report_row_stmts,
+    ct_report_sum_stmts,
     ct_outbox_stmts,
     ct_idempotency_stmts,
     NULL,

@@ -44,6 +44,9 @@
 #define A "/api/auth"
 #define T "/api/tracker"
 #define R "/api/report"
+#define FILES                                                                  \
+	"text/csv application/json application/pdf"                            \
+	" application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 #define X "/api/admin"
 #define C "/api/cat"
 
@@ -143,13 +146,12 @@ const struct ct_route ct_routes[] = {
 	"how far a report is", .out = "200 Report"),
     ROUTE(GET, R "/download/{id}", READ, READ, h_report_download,
 	"the file, as often as wanted until it expires",
-	.out = "200 text/csv application/json 206 text/csv application/json "
-	       "409 412 416"),
+	.out = "200 " FILES " 206 " FILES " 409 412 416"),
     ROUTE(DELETE, R "/cleanup/{id}", LOG, LOG, h_report_cleanup,
 	"forget a report and its file", .out = "200 Message"),
     ROUTE(POST, R "/{word}", READ, REPORT, h_report_add,
-	"ask for a report: feeding, medication or combined", .flags = CT_R_IDEM,
-	.body = &ct_report_in, .out = "202 ReportStarted"),
+	"ask for a report: feeding, medication, weight, combined or summary",
+	.flags = CT_R_IDEM, .body = &ct_report_in, .out = "202 ReportStarted"),
 
     ROUTE(POST, A "/register", OPEN, AUTH, h_register,
 	"make an account and log in", .flags = CT_R_SLOW,

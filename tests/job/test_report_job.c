@@ -313,13 +313,18 @@ blocks_used(const char *dir)
 	return (int64_t)(v.f_blocks - v.f_bfree);
 }
 
-/* Nothing is half-written or held, and it is made once there is room. */
+/*
+ * Nothing is half-written or held, and it is made once there is room. small:
+ * what rows may fit into, but not the file that is made of them.
+ */
 static void
-too_full(const char *dir, const char *format)
+too_full(const char *dir, const char *format, const char *small)
 {
-	struct ct_uuid id = ask_report("feeding", format);
 	const char *reports = ct_arena_printf(arena, "%s/reports", dir);
+	struct ct_uuid id;
 
+	room(dir, small);
+	id = ask_report("feeding", format);
 	UNTIL(job_is(text_of(&id), "scheduled"));
 	assert_int_equal(files_in(reports), 0);
 	UNTIL(blocks_used(dir) == 0);
@@ -330,7 +335,7 @@ too_full(const char *dir, const char *format)
 	unlink(
 	    ct_arena_printf(arena, "%s/%s.%s", reports, text_of(&id), format));
 	UNTIL(blocks_used(dir) == 0);
-	room(dir, "size=64k");
+	room(dir, small);
 	/* Still none: the person is told why. */
 	id = ask_report("feeding", format);
 	UNTIL((hurry(), report_is(&id, "failed")));
@@ -368,7 +373,8 @@ test_full_disk(void **state)
 	}
 	a = node_start("a", files);
 	for (size_t f = 0; formats[f] != NULL; f++)
-		too_full(dir, formats[f]);
+		too_full(dir, formats[f], "size=64k");
+	too_full(dir, "xlsx", "size=3m");
 	node_kill(a);
 }
 

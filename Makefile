@@ -25,6 +25,11 @@ SAN := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 LDHARD := -pie -Wl,-z,relro,-z,now
 LIBS := -lfcgi -lpq -lhiredis -lcjson -lsodium -lcrypto -lpasswdqc -loath \
   -lqrencode -lcurl -lsystemd -lpthread -lm
+# What makes spreadsheets and pages only the worker needs. Not as their .pc
+# files have it: warnings about their headers are not ours.
+PAGE_LIBS := -lxlsxwriter -lminizip -lpangocairo-1.0 -lpango-1.0 \
+  -lgobject-2.0 -lglib-2.0 -lcairo
+PAGE_INC = $(subst -I/,-isystem /,$(shell pkg-config --cflags pangocairo 2>/dev/null))
 INC := -I. -I$(BUILD) -isystem /usr/include/postgresql
 
 ifeq ($(ASAN),1)
@@ -61,7 +66,9 @@ $(BUILD)/catetube-worker: $(call obj,$(WORKER_SRC)) $(BASE_OBJ)
 $(BUILD)/catetubectl: $(call obj,$(CTL_SRC)) $(BASE_OBJ)
 $(BIN):
 	@echo "  LD $@"
-	$(Q)$(CC) $(LDMODE) -o $@ $(filter %.o,$^) $(LIBS)
+	$(Q)$(CC) $(LDMODE) -o $@ $(filter %.o,$^) $(LIBS) $(MORE_LIBS)
+$(BUILD)/catetube-worker: MORE_LIBS := $(PAGE_LIBS)
+$(BUILD)/worker/page.o: CFLAGS += $(PAGE_INC)
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)

@@ -59,6 +59,8 @@ const struct ct_stmt *const *const ct_stmt_tables[] = {
     ct_report_stmts,
     ct_report_schedule_stmts,
     ct_webhook_stmts,
+    ct_report_row_stmts,
+    ct_report_sum_stmts,
     ct_outbox_stmts,
     ct_job_run_stmts,
     ct_idempotency_stmts,

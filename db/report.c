@@ -1,4 +1,4 @@
-/* Report rows; see report.h. What fills them is report_rows.c. */
+/* The rows of reports; see report.h. What fills them: report_kinds.c. */
 #include "db/report.h"
 
 #include "db/report_rows.h"
@@ -14,7 +14,8 @@ static const struct ct_field fields[] = {
 	"who asked"},
     {"cat_id", CT_T_UUID, AT(cat_id), 0, 0, 0, NULL, NULL, NULL, "cat"},
     {"kind", CT_T_TEXT, AT(kind), 0, 0, 0, NULL, NULL, NULL, "what it lists"},
-    {"format", CT_T_TEXT, AT(format), 0, 0, 0, NULL, NULL, NULL, "csv or json"},
+    {"format", CT_T_TEXT, AT(format), 0, 0, 0, NULL, NULL, NULL,
+	"csv, json, xlsx or pdf"},
     {"date_from", CT_T_DAY, AT(from_day), NIL, 0, 0, NULL, NULL, NULL,
 	"first care day"},
     {"date_to", CT_T_DAY, AT(to_day), NIL, 0, 0, NULL, NULL, NULL,
@@ -35,6 +36,8 @@ static const struct ct_field fields[] = {
 	"when it was ready"},
     {"expires_at", CT_T_TIME, AT(expires_at), NIL, 0, 0, NULL, NULL, NULL,
 	"kept until"},
+    {"paper", CT_T_TEXT, AT(paper), NIL, 0, 0, NULL, NULL, NULL,
+	"A4 or Letter"},
 };
 const struct ct_fields ct_report_fields =
     CT_FIELDS("report", struct ct_report, fields);
@@ -42,18 +45,20 @@ const struct ct_fields ct_report_fields =
 #define COLS                                                                   \
 	"r.id, r.account_id, r.cat_id, r.kind, r.format, r.date_from,"         \
 	" r.date_to, r.state, r.rows_done, r.row_count, r.byte_count,"         \
-	" r.blob, r.error, r.created_at, r.finished_at, r.expires_at"
+	" r.blob, r.error, r.created_at, r.finished_at, r.expires_at, r.paper"
 
 /*
- * account, cat, id, kind, format, from, to, most open, task, queue.
+ * account, cat, id, kind, format, from, to, most open, task, queue, kwargs,
+ * paper.
  * One row comes back: is the account a member, and was it written.
  */
 static const struct ct_stmt add = {"report_add", CT_OWNED, CT_WRITE,
-    "uuuttddittj", NULL,
+    "uuuttddittjt", NULL,
     "with m as (select m.cat_id from cat_member m where m.account_id = $1"
     " and m.cat_id = $2),"
     " r as (insert into report (id, account_id, cat_id, kind, format,"
-    " date_from, date_to) select $3, $1, m.cat_id, $4, $5, $6, $7 from m"
+    " date_from, date_to, paper)"
+    " select $3, $1, m.cat_id, $4, $5, $6, $7, $12 from m"
     " where (select count(*) from report o where o.account_id = $1"
     " and o.state in ('queued', 'running')) < $8 returning id),"
     " o as (insert into job_outbox (id, task, queue, kwargs)"
@@ -120,10 +125,8 @@ static const struct ct_stmt fail = {"report_fail", CT_GLOBAL, CT_WRITE, "ut",
 			   " where id = $1 and state <> 'done') select id from "
 			   "r"};
 
-const struct ct_stmt *const ct_report_stmts[] = {&add, &get, &active,
-    &remove_one, &start, &progress, &finish, &fail, &ct_report_feeding_rows,
-    &ct_report_feeding_count, &ct_report_medication_rows,
-    &ct_report_medication_count, NULL};
+const struct ct_stmt *const ct_report_stmts[] = {
+    &add, &get, &active, &remove_one, &start, &progress, &finish, &fail, NULL};
 
 enum ct_rc
 ct_report_missing(struct ct_err *err)
@@ -159,6 +162,7 @@ ct_report_add(struct ct_pg *pg, struct ct_arena *a, const struct ct_report *in,
 	ct_p_text(&p, CT_STR(CT_REPORT_TASK));
 	ct_p_text(&p, CT_STR(CT_REPORT_QUEUE));
 	ct_p_json(&p, ct_report_kwargs(a, &in->id));
+	ct_p_text(&p, in->paper);
 	/* Locked, or requests at the same time would all see one place left. */
 	if (ct_pg_run_locked(pg, ct_uuid_key64(&in->account_id), &add, &p, a,
 		&r, err) != CT_OK)

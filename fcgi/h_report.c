@@ -11,19 +11,18 @@
 #include "fcgi/handlers.h"
 #include "fcgi/resp.h"
 
-static const char *const formats[] = {"csv", "json", NULL};
-static const char *const kinds[] = {"feeding", "medication", "combined", NULL};
-
 struct report_in {
 	struct ct_uuid cat;
-	struct ct_str format, from, to;
+	struct ct_str format, paper, from, to;
 };
 #define AT(m) offsetof(struct report_in, m)
 static const struct ct_field rows[] = {
     {"cat_id", CT_T_UUID, AT(cat), 0, 0, 0, NULL, NULL, NULL,
 	"the cat; left out: the default cat"},
-    {"format", CT_T_ENUM, AT(format), 0, 0, 0, NULL, formats, NULL,
-	"csv or json"},
+    {"format", CT_T_ENUM, AT(format), 0, 0, 0, NULL, ct_report_formats, NULL,
+	"left out: csv; excel and xlsx are the same"},
+    {"paper", CT_T_ENUM, AT(paper), CT_F_NULLABLE, 0, 0, NULL, ct_report_papers,
+	NULL, "of a PDF; left out: what is usual in the cat's zone"},
     {"start_date", CT_T_TEXT, AT(from), CT_F_NULLABLE, 0, 40, NULL, NULL, NULL,
 	"first day, included"},
     {"end_date", CT_T_TEXT, AT(to), CT_F_NULLABLE, 0, 40, NULL, NULL, NULL,
@@ -72,7 +71,8 @@ read_report(struct ct_req *r, struct ct_report *out, struct ct_err *err)
 	out->account_id = r->account;
 	out->cat_id = in.cat;
 	out->kind = r->word;
-	out->format = in.format;
+	out->format = ct_report_format(in.format);
+	out->paper = in.paper;
 	return CT_OK;
 }
 
@@ -100,9 +100,9 @@ CT_HANDLER(h_report_add)
 	struct ct_jw *w;
 	size_t i = 0;
 
-	while (kinds[i] && !ct_str_is(r->word, kinds[i]))
+	while (ct_report_kinds[i] && !ct_str_is(r->word, ct_report_kinds[i]))
 		i++;
-	if (!kinds[i])
+	if (!ct_report_kinds[i])
 		return ct_fail(
 		    err, CT_NOTFOUND, NULL, "There is no report of that type.");
 	if (read_report(r, &in, err) != CT_OK ||
@@ -215,6 +215,25 @@ file_name(struct ct_arena *a, const struct ct_report *p)
 	    CT_STR_FMT(p->format));
 }
 
+static const struct {
+	const char *format, *type;
+} types[] = {
+    {"csv", "text/csv; charset=utf-8"},
+    {"json", "application/json; charset=utf-8"},
+    {"xlsx",
+	"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"},
+    {"pdf", "application/pdf"},
+};
+
+static const char *
+content_type(struct ct_str format)
+{
+	for (size_t i = 0; i < ct_countof(types); i++)
+		if (ct_str_is(format, types[i].format))
+			return types[i].type;
+	return "application/octet-stream";
+}
+
 CT_HANDLER(h_report_download)
 {
 	struct ct_report p;
@@ -226,9 +245,7 @@ CT_HANDLER(h_report_download)
 		return ct_fail(err, CT_CONFLICT, "not_ready",
 		    "Report not ready for download");
 	name = file_name(r->a, &p);
-	ct_resp_raw(r, 200,
-	    ct_str_is(p.format, "csv") ? "text/csv; charset=utf-8"
-				       : "application/json; charset=utf-8");
+	ct_resp_raw(r, 200, content_type(p.format));
 	ct_resp_header(r, "X-Accel-Redirect",
 	    ct_str_of(ct_arena_printf(
 		r->a, "/_files/reports/%.*s", CT_STR_FMT(p.blob))));

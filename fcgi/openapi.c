@@ -177,7 +177,7 @@ static void
 add_content(struct ct_jw *w, struct ct_str type)
 {
 	bool file = memchr(type.p, '/', type.n);
-	char name[64];
+	char name[96];
 
 	if (type.n >= sizeof(name))
 		ct_bug("media type %.*s", CT_STR_FMT(type));

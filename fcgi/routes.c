@@ -46,6 +46,9 @@
 #define A "/api/auth"
 #define T "/api/tracker"
 #define R "/api/report"
+#define FILES                                                                  \
+	"text/csv application/json application/pdf"                            \
+	" application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 #define X "/api/admin"
 #define C "/api/cat"
 #define J "/api/admin/job"
@@ -168,8 +171,7 @@ const struct ct_route ct_routes[] = {
 	"how far a report is", .out = "200 Report"),
     ROUTE(GET, R "/download/{id}", READ, READ, h_report_download,
 	"the file, as often as wanted until it expires",
-	.out = "200 text/csv application/json 206 text/csv application/json "
-	       "409 412 416"),
+	.out = "200 " FILES " 206 " FILES " 409 412 416"),
     ROUTE(DELETE, R "/cleanup/{id}", LOG, LOG, h_report_cleanup,
 	"forget a report and its file", .out = "200 Message"),
     ROUTE(GET, R "/schedule", LOGIN, READ, h_report_schedule_list,
@@ -185,8 +187,8 @@ const struct ct_route ct_routes[] = {
     ROUTE(DELETE, R "/schedule/{id}", LOGIN, LOG, h_report_schedule_delete,
 	"end it", .out = "200 Message"),
     ROUTE(POST, R "/{word}", READ, REPORT, h_report_add,
-	"ask for a report: feeding, medication or combined", .flags = CT_R_IDEM,
-	.body = &ct_report_in, .out = "202 ReportStarted"),
+	"ask for a report: feeding, medication, weight, combined or summary",
+	.flags = CT_R_IDEM, .body = &ct_report_in, .out = "202 ReportStarted"),
 
     ROUTE(POST, A "/register", OPEN, AUTH, h_register,
 	"make an account and log in", .flags = CT_R_SLOW,

@@ -44,7 +44,8 @@ $(call ring_tests,fcgi): $(ABUILD)/tests/fcgi/%: $(ABUILD)/tests/fcgi/%.o \
 $(call ring_tests,worker): $(ABUILD)/tests/worker/%: \
   $(ABUILD)/tests/worker/%.o $(TEST_SUPPORT) $(ASAN_WORKER) $(ASAN_BASE)
 	@echo "  LD $@"
-	$(Q)$(CC) $(SAN) -o $@ $(filter %.o,$^) -lcmocka $(LIBS)
+	$(Q)$(CC) $(SAN) -o $@ $(filter %.o,$^) -lcmocka $(LIBS) $(PAGE_LIBS)
+$(ABUILD)/worker/page.o: ASAN_CFLAGS += $(PAGE_INC)
 
 # These fuzzers have the responders' floor; the rule that links them is with the others.
 FBUILD ?= build-fuzz

@@ -23,7 +23,8 @@ struct build {
 	struct ct_pg *side; /* progress, beside the transaction of the rows */
 	struct ct_arena *batch;
 	struct ct_sink sink;
-	const struct ct_report_section *section[2];
+	struct ct_report entries; /* r, from where its entries begin */
+	const struct ct_report_section *section[CT_REPORT_SECTIONS];
 	int sections;
 	int64_t rows_done;
 	int64_t row_count;
@@ -60,13 +61,6 @@ clean(void *data)
 }
 
 static enum ct_rc
-disk(struct ct_err *err, const char *what, int errnum)
-{
-	ct_fail(err, CT_RETRY, "storage", "the report could not be stored");
-	return ct_err_detail(err, "%s: %s", what, strerror(errnum));
-}
-
-static enum ct_rc
 open_file(struct build *b, struct ct_err *err)
 {
 	const struct ct_sink_format *format = ct_sink_find(b->r.format);
@@ -78,10 +72,10 @@ open_file(struct build *b, struct ct_err *err)
 	if (format == NULL)
 		return ct_fail(err, CT_INVALID, NULL, "unknown format");
 	if (mkdir(dir, 0750) != 0 && errno != EEXIST)
-		return disk(err, dir, errno);
+		return ct_sink_disk(err, dir, errno);
 	b->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (b->dir_fd < 0)
-		return disk(err, dir, errno);
+		return ct_sink_disk(err, dir, errno);
 	ct_uuid_format(&b->r.id, id);
 	snprintf(b->name, sizeof(b->name), "%s.%s", id, format->name);
 	snprintf(b->tmp, sizeof(b->tmp), "%s.tmp-%d", b->name, (int)getpid());
@@ -93,29 +87,54 @@ open_file(struct build *b, struct ct_err *err)
 		fd = openat(b->dir_fd, b->tmp,
 		    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
 	if (fd < 0)
-		return disk(err, b->tmp, errno);
-	ct_sink_init(&b->sink, format, fd, b->job->a);
+		return ct_sink_disk(err, b->tmp, errno);
+	ct_sink_init(&b->sink, format, fd, dir, b->job->a);
+	return CT_OK;
+}
+
+static const struct ct_report *
+asked(const struct build *b, const struct ct_report_section *sec)
+{
+	return sec->part == CT_PART_ENTRIES ? &b->entries : &b->r;
+}
+
+/* Where only so many entries fit, those before the newest are left out. */
+static enum ct_rc
+cut(struct build *b, struct ct_err *err)
+{
+	int64_t most = b->sink.format->most;
+
+	b->entries = b->r;
+	if (most == 0)
+		return CT_OK;
+	if (ct_report_cut(b->job->pg, b->job->a, &b->r, b->section, b->sections,
+		most, &b->sink.cut_day, &b->sink.cut_rows, err) != CT_OK)
+		return err->rc;
+	if (b->sink.cut_rows > 0)
+		b->entries.from_day = b->sink.cut_day;
 	return CT_OK;
 }
 
 static enum ct_rc
 count_rows(struct build *b, struct ct_err *err)
 {
+	const struct ct_report_section *sec;
 	const struct ct_res *res;
 	struct ct_params p;
-	enum ct_rc rc;
-	int i;
 
 	b->row_count = 0;
-	for (i = 0; i < b->sections; i++) {
-		ct_params_init(&p, b->job->a);
-		ct_report_params(&p, b->job->a, &b->r);
-		rc = ct_pg_run(
-		    b->job->pg, b->section[i]->count, &p, b->job->a, &res, err);
-		if (rc != CT_OK)
-			return rc;
+	for (int i = 0; i < b->sections; i++) {
+		sec = b->section[i];
+		if (sec->count == NULL)
+			continue;
+		ct_report_params(
+		    &p, b->job->a, sec->count, asked(b, sec), false);
+		if (ct_pg_run(b->job->pg, sec->count, &p, b->job->a, &res,
+			err) != CT_OK)
+			return err->rc;
 		b->row_count += ct_res_i64(res, 0, 0);
 	}
+	b->sink.row_count = b->row_count;
 	return CT_OK;
 }
 
@@ -136,6 +155,13 @@ note_progress(struct build *b, struct ct_err *err)
 }
 
 static enum ct_rc
+sink_error(const struct build *b, struct ct_err *err)
+{
+	*err = b->sink.err;
+	return err->rc;
+}
+
+static enum ct_rc
 write_section(
     struct build *b, const struct ct_report_section *sec, struct ct_err *err)
 {
@@ -146,8 +172,8 @@ write_section(
 	enum ct_rc rc;
 	int i, n;
 
-	ct_params_init(&p, b->job->a);
-	ct_report_params(&p, b->job->a, &b->r);
+	ct_report_params(
+	    &p, b->job->a, sec->rows, asked(b, sec), b->sink.format->local);
 	rc = ct_cursor_open(
 	    b->job->pg, sec->rows, &p, BATCH_ROWS, b->job->a, &cursor, err);
 	while (rc == CT_OK) {
@@ -162,9 +188,9 @@ write_section(
 			ct_res_get(res, i, sec->columns, obj);
 			b->sink.format->row(&b->sink, obj);
 		}
-		b->rows_done += n;
-		if (b->sink.failed != 0)
-			return disk(err, b->tmp, b->sink.failed);
+		b->rows_done += sec->count == NULL ? 0 : n;
+		if (ct_sink_failed(&b->sink))
+			return sink_error(b, err);
 		rc = note_progress(b, err);
 	}
 	return rc;
@@ -174,20 +200,24 @@ static enum ct_rc
 write_rows(struct build *b, struct ct_err *err)
 {
 	const struct ct_sink_format *f = b->sink.format;
+	struct ct_report_head head;
 	enum ct_rc rc;
 	int i;
 
-	f->open(&b->sink, &b->r);
-	for (i = 0; i < b->sections; i++) {
+	if (ct_report_head(b->job->pg, b->job->a, &b->r, &head, err) != CT_OK)
+		return err->rc;
+	f->open(&b->sink, &b->r, &head);
+	for (i = 0; i < b->sections && !ct_sink_failed(&b->sink); i++) {
 		f->begin(&b->sink, b->section[i], i, b->sections);
 		rc = write_section(b, b->section[i], err);
 		if (rc != CT_OK)
 			return rc;
 		f->end(&b->sink);
 	}
-	f->close(&b->sink);
+	if (!ct_sink_failed(&b->sink))
+		f->close(&b->sink);
 	ct_sink_flush(&b->sink, true);
-	return CT_OK;
+	return ct_sink_failed(&b->sink) ? sink_error(b, err) : CT_OK;
 }
 
 static bool
@@ -204,13 +234,12 @@ give_name(const struct build *b)
 static enum ct_rc
 keep_file(struct build *b, struct ct_err *err)
 {
-	if (b->sink.failed != 0)
-		return disk(err, b->tmp, b->sink.failed);
 	if (fsync(b->sink.fd) != 0 || !give_name(b) ||
 	    renameat(b->dir_fd, b->tmp, b->dir_fd, b->name) != 0)
-		return disk(err, b->tmp, errno);
+		return ct_sink_disk(err, b->tmp, errno);
 	b->tmp[0] = '\0';
-	return fsync(b->dir_fd) == 0 ? CT_OK : disk(err, "reports", errno);
+	return fsync(b->dir_fd) == 0 ? CT_OK
+				     : ct_sink_disk(err, "reports", errno);
 }
 
 static enum ct_rc
@@ -233,7 +262,7 @@ build(struct build *b, struct ct_err *err)
 	struct ct_job *job = b->job;
 	enum ct_rc rc;
 
-	b->sections = ct_report_sections(b->r.kind, b->section);
+	b->sections = ct_report_sections(b->r.kind, b->r.format, b->section);
 	if (b->sections <= 0)
 		return ct_fail(err, CT_INVALID, NULL, "unknown report type");
 	b->batch = ct_arena_create(BATCH_ARENA);
@@ -247,6 +276,8 @@ build(struct build *b, struct ct_err *err)
 		return rc;
 	ct_pg_timeout(job->pg, SLOW_MS);
 	rc = ct_pg_begin(job->pg, job->a, true, err);
+	if (rc == CT_OK)
+		rc = cut(b, err);
 	if (rc == CT_OK)
 		rc = count_rows(b, err);
 	if (rc == CT_OK)

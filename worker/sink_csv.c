@@ -9,12 +9,6 @@
 
 #define DAY_US (86400LL * 1000000)
 
-static const void *
-member(const void *obj, const struct ct_field *f)
-{
-	return (const char *)obj + f->offset;
-}
-
 static void
 put_text(struct ct_buf *b, struct ct_str v)
 {
@@ -140,7 +134,7 @@ put_bool(struct ct_buf *b, const struct ct_field *f, const void *v)
 static void
 put(struct ct_sink *s, const struct ct_field *f, const void *obj)
 {
-	const void *v = member(obj, f);
+	const void *v = ct_sink_member(obj, f);
 	struct ct_buf *b = &s->out;
 
 	switch (f->type) {
@@ -174,7 +168,8 @@ put(struct ct_sink *s, const struct ct_field *f, const void *obj)
 }
 
 static void
-csv_open(CT_UNUSED struct ct_sink *s, CT_UNUSED const struct ct_report *r)
+csv_open(CT_UNUSED struct ct_sink *s, CT_UNUSED const struct ct_report *r,
+    CT_UNUSED const struct ct_report_head *head)
 {
 }
 
@@ -229,4 +224,4 @@ csv_end(CT_UNUSED struct ct_sink *s)
 }
 
 const struct ct_sink_format ct_sink_csv = {
-    "csv", csv_open, csv_begin, csv_row, csv_end, csv_end};
+    "csv", false, 0, csv_open, csv_begin, csv_row, csv_end, csv_end};

@@ -2,7 +2,8 @@
 #include "worker/sink.h"
 
 static void
-json_open(struct ct_sink *s, const struct ct_report *r)
+json_open(struct ct_sink *s, const struct ct_report *r,
+    CT_UNUSED const struct ct_report_head *head)
 {
 	ct_jw_obj(&s->jw);
 	ct_jw_key(&s->jw, "report_type");
@@ -37,4 +38,4 @@ json_end(struct ct_sink *s)
 }
 
 const struct ct_sink_format ct_sink_json = {
-    "json", json_open, json_begin, json_row, json_end, json_end};
+    "json", false, 0, json_open, json_begin, json_row, json_end, json_end};

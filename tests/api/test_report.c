@@ -1,6 +1,7 @@
 /*
- * Reports from the request to the file: every kind as CSV and JSON, to the
- * byte where the file is for a spreadsheet.
+ * Reports from the request to the file: every kind as CSV and JSON to the
+ * byte; that the others are made and have their names. What is in those:
+ * test_report_files.py.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,6 +18,7 @@
 
 #define DEADLINE_MS 30000
 #define ID(n)	    "01890a5d-ac96-774b-bcce-00000000000" n
+#define ID2(n)	    "01890a5d-ac96-774b-bcce-0000000000" n
 
 static const struct ct_answer *
 ask_report(struct ct_who *who, const char *kind, const char *format)
@@ -110,6 +112,49 @@ fill(struct ct_who *who)
 	    201);
 }
 
+/* The same two days in the other logs. */
+static void
+fill_rest(struct ct_who *who)
+{
+	static const struct {
+		const char *path, *body;
+	} entries[] = {
+	    {"/api/weight/",
+		"{'id':'" ID2("11") "','weight_g':4200,"
+				    "'time_given':'2025-06-01T07:00:00Z'}"},
+	    {"/api/weight/",
+		"{'id':'" ID2("12") "','weight_g':4260,"
+				    "'time_given':'2025-06-01T19:00:00Z'}"},
+	    {"/api/weight/",
+		"{'id':'" ID2("13") "','weight_g':4150,'notes':'@kitchen',"
+				    "'time_given':'2025-06-02T07:00:00Z'}"},
+	    {"/api/observation/",
+		"{'id':'" ID2("14") "','kind':'vomit','severity':2,"
+				    "'time_given':'2025-06-01T12:30:00Z','"
+				    "notes':'-foam'}"},
+	    {"/api/observation/",
+		"{'id':'" ID2("15") "','kind':'lethargy',"
+				    "'time_given':'2025-06-02T09:00:00Z'}"},
+	    {"/api/water/",
+		"{'id':'" ID2("16") "','amount_ml':20.5,"
+				    "'time_given':'2025-06-01T09:00:00Z'}"},
+	    {"/api/tube_check/",
+		"{'id':'" ID2(
+		    "17") "','cap_on':true,'skin':'redness',"
+			  "'mark_cm':12.5,'incident':'leak','smell':false,"
+			  "'time_given':'2025-06-02T09:30:00Z'}"},
+	    /* Outside of the two days. */
+	    {"/api/weight/",
+		"{'id':'" ID2("18") "','weight_g':9999,"
+				    "'time_given':'2025-06-03T07:00:00Z'}"},
+	};
+
+	for (unsigned i = 0; i < ct_countof(entries); i++)
+		ct_want(ct_call(who, "POST", entries[i].path, "%s",
+			    entries[i].body),
+		    201);
+}
+
 static const char *
 golden(struct ct_who *who, const char *name)
 {
@@ -136,15 +181,77 @@ csv_to_the_byte(void **state)
 {
 	struct ct_who *who = *state;
 	static const char *const kinds[] = {
-	    "feeding", "medication", "combined"};
+	    "feeding", "medication", "combined", "weight", "summary"};
 
 	fill(who);
+	fill_rest(who);
 	for (unsigned i = 0; i < ct_countof(kinds); i++) {
 		const char *id = ready(who, kinds[i], "csv");
 		const struct ct_answer *r = ct_want(download(who, id), 200);
 
 		want_golden(who, r, ct_path(who, "report_%s.csv", kinds[i]));
 		assert_non_null(strstr(ct_head(r, "Content-Type"), "text/csv"));
+	}
+}
+
+/* But for the time at which it was asked for. */
+static void
+json_to_the_byte(void **state)
+{
+	struct ct_who *who = *state;
+	static const char *const kinds[] = {"feeding", "combined", "summary"};
+	static const char key[] = "\"generated_at\":\"";
+
+	fill(who);
+	fill_rest(who);
+	for (unsigned i = 0; i < ct_countof(kinds); i++) {
+		const char *id = ready(who, kinds[i], "json");
+		struct ct_answer r = *ct_want(download(who, id), 200);
+		const char *at = memmem(r.body.p, r.body.n, key, strlen(key));
+		const char *end;
+		size_t head;
+
+		assert_non_null(at);
+		head = (size_t)(at - r.body.p) + strlen(key);
+		end = memchr(r.body.p + head, '"', r.body.n - head);
+		assert_non_null(end);
+		r.body = ct_str_of(
+		    ct_arena_printf(who->a, "%.*s%.*s", ct_int(head), r.body.p,
+			ct_int(r.body.n - (size_t)(end - r.body.p)), end));
+		want_golden(who, &r, ct_path(who, "report_%s.json", kinds[i]));
+	}
+}
+
+/* Every kind in every format, under its name and type. */
+static void
+names_and_types(void **state)
+{
+	static const struct {
+		const char *format, *stored, *type;
+	} formats[] = {
+	    {"csv", "csv", "text/csv; charset=utf-8"},
+	    {"json", "json", "application/json; charset=utf-8"},
+	    {"excel", "xlsx",
+		"application/vnd.openxmlformats-officedocument."
+		"spreadsheetml.sheet"},
+	    {"pdf", "pdf", "application/pdf"},
+	};
+	struct ct_who *who = *state;
+
+	fill(who);
+	fill_rest(who);
+	for (unsigned i = 0; i < ct_countof(formats); i++) {
+		const char *id = ready(who, "summary", formats[i].format);
+		const struct ct_answer *r = ct_want(
+		    ct_get(who, ct_path(who, "/api/report/status/%s", id)),
+		    200);
+
+		assert_string_equal(ct_text(r, "format"), formats[i].stored);
+		r = ct_want(download(who, id), 200);
+		assert_string_equal(
+		    ct_head(r, "Content-Type"), formats[i].type);
+		assert_non_null(strstr(ct_head(r, "Content-Disposition"),
+		    ct_path(who, ".%s\"", formats[i].stored)));
 	}
 }
 
@@ -227,6 +334,7 @@ refusals(void **state)
 	    {"{'format':'doc','start_date':'2025-06-01',"
 	     "'end_date':'2025-06-02'}",
 		"format"},
+	    {"{'format':'pdf','paper':'a3'}", "paper"},
 	    {"{'format':'csv','start_date':'2025-02-30',"
 	     "'end_date':'2025-06-02'}",
 		"start_date"},
@@ -300,6 +408,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    ct_api_test(csv_to_the_byte),
 	    ct_api_test(json_of_all_kinds),
+	    ct_api_test(json_to_the_byte),
+	    ct_api_test(names_and_types),
 	    ct_api_test(empty_reports_have_headers),
 	    ct_api_test(download_repeats_until_cleanup),
 	    ct_api_test(refusals),

@@ -81,6 +81,7 @@ ct_sink_null(const struct ct_field *f, const void *obj)
 		return (f->flags & CT_F_NULLABLE) &&
 		       *(const int64_t *)v == CT_NULL_I64;
 	case CT_T_INT:
+	case CT_T_SET:
 	case CT_T_VOLUME:
 	case CT_T_MILLI:
 	case CT_T_TIME:

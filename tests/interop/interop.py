@@ -113,7 +113,8 @@ class Own:
             SECRET_KEY="0123456789abcdef0123456789abcdef",
             CATETUBE_RUN_DIR=self.dir, CATETUBE_FILES_DIR=self.dir,
             CATETUBE_TEST_TASKS="1", CATETUBE_NODE=name,
-            CATETUBE_BEAT_MS="200", CATETUBE_LEASE_MS="1500")
+            CATETUBE_BEAT_MS="200", CATETUBE_LEASE_MS="1500",
+            CATETUBE_CRON="0")
         env.update({k: str(v) for k, v in options.items()})
         log = open(os.path.join(self.dir, name + ".log"), "ab")
         p = subprocess.Popen([WORKER], env=env, stdin=subprocess.DEVNULL,

@@ -26,6 +26,9 @@ static const struct ctl_command commands[] = {
 	    ctl_demo, CTL_PG},
 	{"enqueue", "TASK [KWARGS] [--queue Q] [--in S]", "put a job on a queue",
 	    ctl_enqueue, CTL_REDIS},
+	{"import", "FILE --account MAIL [--preview]", "bring the archive of an "
+	    "export into an account",
+	    ctl_import, CTL_PG},
 	{"doctor", "", "look whether everything the service needs is there",
 	    ctl_doctor, CTL_CONF},
 	{"config", "[sample | markdown]", "list every option of the service",

@@ -39,8 +39,17 @@ static const struct ct_stmt reports = {"purge_reports", CT_GLOBAL, CT_WRITE,
     " f as (insert into erasure (batch, kind, name) select b.id, 'file',"
     " g.blob from gone g, b where g.blob is not null)"
     " select count(*) from gone"};
+static const struct ct_stmt imports = {"purge_imports", CT_GLOBAL, CT_WRITE,
+    "i", NULL,
+    "with gone as (delete from import i using (select o.id from import o"
+    " where o.expires_at < now() limit $1 for update skip locked) o"
+    " where i.id = o.id returning i.blob),"
+    " b as (select gen_random_uuid() as id offset 0),"
+    " f as (insert into erasure (batch, kind, name) select b.id, 'upload',"
+    " g.blob from gone g, b)"
+    " select count(*) from gone"};
 const struct ct_stmt *const ct_purge_stmts[] = {
-    &keys, &sessions, &failures, &audit, &reports, NULL};
+    &keys, &sessions, &failures, &audit, &reports, &imports, NULL};
 
 /* Beside the entry kinds, which go before them. */
 static const struct {
@@ -52,6 +61,7 @@ static const struct {
     {"login_failure", &failures},
     {"audit_event", &audit},
     {"report", &reports},
+    {"import", &imports},
 };
 
 static size_t

@@ -8,8 +8,10 @@
 #include "db/audit.h"
 #include "db/cat.h"
 #include "db/erasure.h"
+#include "db/export.h"
 #include "db/feeding.h"
 #include "db/idempotency.h"
+#include "db/import.h"
 #include "db/invite.h"
 #include "db/mail.h"
 #include "db/medication.h"
@@ -54,6 +56,9 @@ const struct ct_stmt *const *const ct_stmt_tables[] = {
     ct_invite_stmts,
     ct_target_stmts,
     ct_report_stmts,
+    ct_export_stmts,
+    ct_import_stmts,
+    ct_bring_stmts,
     ct_outbox_stmts,
     ct_idempotency_stmts,
     NULL,

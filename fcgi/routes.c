@@ -143,13 +143,30 @@ const struct ct_route ct_routes[] = {
 	"how far a report is", .out = "200 Report"),
     ROUTE(GET, R "/download/{id}", READ, READ, h_report_download,
 	"the file, as often as wanted until it expires",
-	.out = "200 text/csv application/json 206 text/csv application/json "
+	.out = "200 text/csv application/json application/zip "
+	       "206 text/csv application/json application/zip "
 	       "409 412 416"),
     ROUTE(DELETE, R "/cleanup/{id}", LOG, LOG, h_report_cleanup,
 	"forget a report and its file", .out = "200 Message"),
     ROUTE(POST, R "/{word}", READ, REPORT, h_report_add,
 	"ask for a report: feeding, medication or combined", .flags = CT_R_IDEM,
 	.body = &ct_report_in, .out = "202 ReportStarted"),
+
+    ROUTE(POST, A "/export", LOGIN, REPORT, h_export,
+	"ask for an archive of all that the account has; a report",
+	.flags = CT_R_IDEM, .out = "202 ReportStarted 409"),
+    ROUTE(POST, "/api/import", FULL, REPORT, h_import_add,
+	"send in an archive; it is looked at first", .flags = CT_R_UPLOAD,
+	.out = "202 ImportStarted 409"),
+    ROUTE(GET, "/api/import", FULL, READ, h_import_list,
+	"archives that were sent in, newest first", .out = "200 Imports"),
+    ROUTE(GET, "/api/import/{id}", FULL, READ, h_import_get,
+	"what is in it, or what came of it", .out = "200 Import"),
+    ROUTE(POST, "/api/import/{id}/run", FULL, REPORT, h_import_run,
+	"import it; what is there already is left alone",
+	.out = "202 ImportStarted 409"),
+    ROUTE(DELETE, "/api/import/{id}", FULL, LOG, h_import_delete,
+	"forget an archive; what it brought in stays", .out = "200 Message"),
 
     ROUTE(POST, A "/register", OPEN, AUTH, h_register,
 	"make an account and log in", .flags = CT_R_SLOW,

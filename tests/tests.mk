@@ -51,6 +51,10 @@ FBUILD ?= build-fuzz
 $(addprefix $(FBUILD)/fuzz_,query cookie route record): \
   $(patsubst %.c,$(FBUILD)/%.o,$(filter-out fcgi/main.c,$(FCGI_SRC)))
 
+# These have the worker's.
+$(addprefix $(FBUILD)/fuzz_,archive rows): \
+  $(patsubst %.c,$(FBUILD)/%.o,$(filter-out worker/main.c,$(WORKER_SRC)))
+
 $(ABUILD)/fcgi/h_ops.o: $(ABUILD)/gen/version.h
 $(FBUILD)/fcgi/h_ops.o: $(FBUILD)/gen/version.h
 

@@ -30,14 +30,19 @@ enum thing {
 	ACCOUNT,
 	MEMBER,
 	INVITE,
+	IMPORT,
 	THINGS
 };
+
+/* Taken for an archive until the worker has looked at it. */
+#define ZIP "PK\003\004 a sample"
 
 /* How the owner gets one; id: where the answer names it. */
 static const struct {
 	const char *method, *path, *body, *id;
-	bool of_cat; /* the members of its cat may see it */
-	bool own;    /* nobody but the account that made it */
+	bool of_cat;	  /* the members of its cat may see it */
+	bool own;	  /* nobody but the account that made it */
+	const char *type; /* of the body; NULL: JSON */
 } things[THINGS] = {
     [CAT] = {NULL, NULL, NULL, NULL, true, false},
     [FEEDING] = {"POST", "/api/feeding",
@@ -74,6 +79,8 @@ static const struct {
 	true, false},
     [INVITE] = {"POST", "/api/cat/$cat/invite", "{'role':'viewer'}", "id", true,
 	false},
+    [IMPORT] = {"POST", "/api/import", ZIP, "import_id", false, true,
+	"application/zip"},
 };
 
 /*
@@ -91,8 +98,9 @@ struct sample {
 	enum role role;
 	int ok;
 	const char *query;
-	enum thing sub;	 /* its {sub} */
-	bool is_deleted; /* the thing is deleted first */
+	enum thing sub;	  /* its {sub} */
+	bool is_deleted;  /* the thing is deleted first */
+	const char *type; /* of the body; NULL: JSON */
 };
 
 #define IN_CAT "cat_id=$cat"
@@ -209,6 +217,14 @@ static const struct sample samples[] = {
 	.role = OWNER),
     ROUTE(POST, "/api/invite/peek", .body = "{'token':'x'}", .ok = 404),
     ROUTE(POST, "/api/invite/accept", .body = "{'token':'x'}", .ok = 404),
+
+    ROUTE(POST, A "/export", .ok = 202),
+    ROUTE(
+	POST, "/api/import", .body = ZIP, .type = "application/zip", .ok = 202),
+    ROUTE(GET, "/api/import", .ok = 200),
+    ROUTE(GET, "/api/import/{id}", .thing = IMPORT, .ok = 200),
+    ROUTE(POST, "/api/import/{id}/run", .thing = IMPORT, .ok = 202),
+    ROUTE(DELETE, "/api/import/{id}", .thing = IMPORT, .ok = 200),
 
     ROUTE(POST, R "/{word}", .body = "{'format':'csv','cat_id':'$cat'}",
 	.role = VIEWER),

@@ -45,6 +45,7 @@ int ctl_demo(struct ctl *c, int argc, char **argv);
 int ctl_enqueue(struct ctl *c, int argc, char **argv);
 int ctl_jobs(struct ctl *c, int argc, char **argv);
 int ctl_cron(struct ctl *c, int argc, char **argv);
+int ctl_import(struct ctl *c, int argc, char **argv);
 
 /* One line on standard error; returns CTL_USAGE. */
 int ctl_usage(const char *fmt, ...) CT_PRINTF(1, 2);

@@ -31,6 +31,9 @@ static const struct ctl_command commands[] = {
 	    ctl_jobs, CTL_CONF},
 	{"cron", "list | run NAME", "the schedule; one row of it now", ctl_cron,
 	    CTL_REDIS},
+	{"import", "FILE --account MAIL [--preview]", "bring the archive of an "
+	    "export into an account",
+	    ctl_import, CTL_PG},
 	{"doctor", "", "look whether everything the service needs is there",
 	    ctl_doctor, CTL_CONF},
 	{"config", "[sample | markdown]", "list every option of the service",

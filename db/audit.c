@@ -18,7 +18,7 @@ static const struct ct_field rows[] = {
     {"before", CT_T_JSON, AT(before), NIL, 0, 0, NULL, NULL, NULL,
 	"the values before"},
 };
-static const struct ct_fields fields =
+const struct ct_fields ct_audit_fields =
     CT_FIELDS("audit", struct ct_audit, rows);
 
 #define HEAD                                                                   \
@@ -30,11 +30,11 @@ static const struct ct_fields fields =
 	"v.account_id" WHICH
 #define WHICH " where v.cat_id = $2"
 static const struct ct_stmt of_cat = {"audit_of_cat", CT_OWNED, CT_READ, "uuii",
-    &fields, HEAD " order by v.at desc, v.id desc limit $3 offset $4"};
+    &ct_audit_fields, HEAD " order by v.at desc, v.id desc limit $3 offset $4"};
 #undef WHICH
 #define WHICH " where v.cat_id = $2 and v.noun = $5 and v.noun_id = $6"
 static const struct ct_stmt of_entry = {"audit_of_entry", CT_OWNED, CT_READ,
-    "uuiitu", &fields, HEAD " order by v.id desc limit $3 offset $4"};
+    "uuiitu", &ct_audit_fields, HEAD " order by v.id desc limit $3 offset $4"};
 #undef WHICH
 
 const struct ct_stmt *const ct_audit_stmts[] = {&of_cat, &of_entry, NULL};
@@ -71,7 +71,7 @@ ct_audit_list(struct ct_pg *pg, struct ct_arena *a,
 	*total = *n > 0 ? ct_res_i64(r, 0, ct_res_col(r, "total")) : 0;
 	*out = ct_arena_alloc(a, (size_t)*n * sizeof(**out) + 1);
 	for (int i = 0; i < *n; i++)
-		ct_res_get(r, i, &fields, &(*out)[i]);
+		ct_res_get(r, i, &ct_audit_fields, &(*out)[i]);
 	return CT_OK;
 }
 
@@ -111,13 +111,27 @@ write_before(struct ct_arena *a, const struct ct_fields *t,
 	ct_jw_end(w);
 }
 
-void
-ct_audit_write(struct ct_arena *a, const struct ct_audit *row, struct ct_jw *w)
+struct ct_str
+ct_audit_before(struct ct_arena *a, const struct ct_audit *row)
 {
 	const struct ct_entry_kind *k = ct_entry_kind_find(row->noun);
 	const struct ct_json *before;
 	struct ct_err err;
+	struct ct_buf b;
+	struct ct_jw w;
 
+	if (!k || !row->before.p ||
+	    ct_json_parse(a, row->before, DEPTH_MAX, &before, &err) != CT_OK)
+		return (struct ct_str){0};
+	ct_buf_init(&b, a, 512);
+	ct_jw_init(&w, &b);
+	write_before(a, k->fields, before, &w);
+	return ct_buf_str(&b);
+}
+
+void
+ct_audit_write(struct ct_arena *a, const struct ct_audit *row, struct ct_jw *w)
+{
 	ct_jw_obj(w);
 	ct_jw_key(w, "at");
 	ct_jw_time(w, row->at);
@@ -130,10 +144,6 @@ ct_audit_write(struct ct_arena *a, const struct ct_audit *row, struct ct_jw *w)
 	ct_jw_key(w, "noun_id");
 	ct_jw_uuid(w, &row->noun_id);
 	ct_jw_key(w, "before");
-	if (k && row->before.p &&
-	    ct_json_parse(a, row->before, DEPTH_MAX, &before, &err) == CT_OK)
-		write_before(a, k->fields, before, w);
-	else
-		ct_jw_null(w);
+	ct_jw_raw(w, ct_audit_before(a, row));
 	ct_jw_end(w);
 }

@@ -16,6 +16,7 @@ struct ct_audit {
 	struct ct_uuid noun_id;
 	struct ct_str before; /* JSON of its columns; absent: forgotten */
 };
+extern const struct ct_fields ct_audit_fields;
 extern const struct ct_stmt *const ct_audit_stmts[];
 
 /*
@@ -30,10 +31,12 @@ enum ct_rc ct_audit_list(struct ct_pg *pg, struct ct_arena *a,
     struct ct_err *err) CT_MUSTCHECK;
 
 /*
- * One row as a JSON object: at, by, action, noun, noun_id, before. `before` has
- * the names and units of the noun's own answers; null for a noun that is no
- * entry kind, or where it was forgotten.
+ * The values before, with the names and units of the noun's own answers, as
+ * JSON text on a; absent for a noun that is no entry kind, or where they were
+ * forgotten.
  */
+struct ct_str ct_audit_before(struct ct_arena *a, const struct ct_audit *row);
+/* One row as a JSON object: at, by, action, noun, noun_id, before. */
 void ct_audit_write(
     struct ct_arena *a, const struct ct_audit *row, struct ct_jw *w);
 

@@ -1,6 +1,7 @@
 /* Cats; see cat.h. */
 #include "db/cat.h"
 
+#include "common/clock.h"
 #include "db/account.h"
 #include "db/member.h"
 #include "db/target.h"
@@ -209,9 +210,22 @@ key(struct ct_params *p, struct ct_arena *a, const struct ct_uuid *account,
 	ct_p_uuid(p, id);
 }
 
-/* The fields that a client may write, version apart. */
-static void
-own_params(struct ct_params *p, const struct ct_cat *c)
+enum ct_rc
+ct_cat_check(const struct ct_cat *c, struct ct_err *err)
+{
+	enum ct_rc rc = CT_OK;
+
+	if (!ct_hour_ok(c->day_start))
+		rc = ct_fail_field(
+		    err, "day_start", "must be a time of day, such as 06:00");
+	if (c->vet_email.n > 0 && !ct_email_ok(c->vet_email))
+		rc = ct_fail_field(err, "vet_email",
+		    "must be an address, such as name@example.org");
+	return rc;
+}
+
+void
+ct_cat_own_params(struct ct_params *p, const struct ct_cat *c)
 {
 	for (size_t i = 0; i < ct_countof(fields); i++) {
 		if (!(fields[i].flags &
@@ -229,7 +243,7 @@ ct_cat_add(struct ct_pg *pg, struct ct_arena *a, const struct ct_uuid *account,
 
 	key(&p, a, account, &c->id);
 	ct_p_i64(&p, CT_CATS_MAX);
-	own_params(&p, c);
+	ct_cat_own_params(&p, c);
 	ct_p_i64(&p, c->target_ul);
 	if (ct_pg_run_locked(
 		pg, ct_uuid_key64(account), &add, &p, a, &r, err) != CT_OK)
@@ -285,7 +299,7 @@ ct_cat_update(struct ct_pg *pg, struct ct_arena *a,
 	key(&p, a, account, &c->id);
 	ct_p_i64(&p, c->version);
 	ct_p_i64(&p, need);
-	own_params(&p, c);
+	ct_cat_own_params(&p, c);
 	if (ct_pg_run_locked(
 		pg, ct_uuid_key64(&c->id), &update, &p, a, &r, err) != CT_OK)
 		return ct_zone_fault(err);

@@ -40,6 +40,11 @@ extern const struct ct_stmt *const ct_cat_stmts[];
 
 /* What a new cat starts from before its body is bound. */
 void ct_cat_defaults(struct ct_cat *c);
+/* What the table of fields cannot say; all at once. CT_INVALID. */
+enum ct_rc ct_cat_check(
+    const struct ct_cat *c, struct ct_err *err) CT_MUSTCHECK;
+/* The fields that a client may write, in table order, version apart. */
+void ct_cat_own_params(struct ct_params *p, const struct ct_cat *c);
 
 /*
  * The cat, its owner's membership and its first target; the account's default

@@ -6,17 +6,31 @@
 
 #include <string.h>
 
+#include "care/intake.h"
 #include "common/clock.h"
 #include "db/entry_fields.h"
 #include "db/tracker.h"
 
-#define DAY_US (INT64_C(24) * 3600 * 1000000)
-/* No entry lies before or after (fcgi refuses times outside 2000 to now). */
+#define DAY_US	    (INT64_C(24) * 3600 * 1000000)
+#define EARLIEST_US (INT64_C(946684800) * 1000000) /* 2000-01-01 */
+/* No entry lies before or after (see ct_entry_time_ok). */
 #define FIRST_US INT64_C(0)
 #define LAST_US	 (INT64_C(366) * 300 * DAY_US)
 
 const char *const ct_entry_orderings[] = {"newest", "oldest", NULL};
 const char *const ct_entry_deleted[] = {"only", "with", NULL};
+
+enum ct_rc
+ct_entry_time_ok(int64_t given_at, struct ct_err *err)
+{
+	if (given_at > ct_now_us() + CT_CLOCK_SKEW_US)
+		return ct_fail_field(
+		    err, "time_given", "must not be in the future");
+	if (given_at < EARLIEST_US)
+		return ct_fail_field(
+		    err, "time_given", "must not be before the year 2000");
+	return CT_OK;
+}
 
 /* A field of the kind's own that a client may write: bound as a parameter. */
 static bool
@@ -26,8 +40,9 @@ is_own(const struct ct_field *f)
 	       !(f->flags & (CT_F_READONLY | CT_F_NOROW));
 }
 
-static void
-own_params(struct ct_params *p, const struct ct_entry_kind *k, const void *obj)
+void
+ct_entry_own_params(
+    struct ct_params *p, const struct ct_entry_kind *k, const void *obj)
 {
 	for (size_t i = 0; i < k->fields->n; i++) {
 		if (is_own(&k->fields->f[i]))
@@ -47,7 +62,7 @@ ct_entry_add_params(struct ct_params *p, const struct ct_entry_kind *k,
 	ct_p_uuid(p, &e->id);
 	ct_p_time(p, e->given_at);
 	ct_p_text(p, e->notes);
-	own_params(p, k, obj);
+	ct_entry_own_params(p, k, obj);
 	if (k->confirm)
 		ct_p_bool(p, !*(const bool *)((const char *)obj + k->confirm));
 }
@@ -307,7 +322,7 @@ ct_entry_update(struct ct_pg *pg, struct ct_arena *a,
 	change_params(&p, a, account, e);
 	ct_p_time(&p, e->given_at);
 	ct_p_text(&p, e->notes);
-	own_params(&p, k, obj);
+	ct_entry_own_params(&p, k, obj);
 	return change(pg, a, k, CT_E_UPDATE, &p, obj, err);
 }
 

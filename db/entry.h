@@ -47,6 +47,8 @@ enum ct_entry_stmt {
 	CT_E_REMOVE,
 	CT_E_RESTORE,
 	CT_E_PURGE,
+	CT_E_ALL,   /* of a cat, for an export */
+	CT_E_BRING, /* one from an archive */
 	CT_E_STMTS
 };
 
@@ -133,6 +135,9 @@ enum ct_rc ct_entry_get(struct ct_pg *pg, struct ct_arena *a,
     const struct ct_uuid *id, bool with_deleted, void *out,
     struct ct_err *err) CT_MUSTCHECK;
 
+/* CT_INVALID with field time_given: in the future, or before the year 2000. */
+enum ct_rc ct_entry_time_ok(int64_t given_at, struct ct_err *err) CT_MUSTCHECK;
+
 /* CT_NOTFOUND with the sentence for an entry of that kind. */
 enum ct_rc ct_entry_missing(const struct ct_entry_kind *k, struct ct_err *err);
 
@@ -171,6 +176,10 @@ void ct_by_write(const struct ct_uuid *id, struct ct_str name, struct ct_jw *w);
 /* The parameters of the kind's `add`. */
 void ct_entry_add_params(struct ct_params *p, const struct ct_entry_kind *k,
     const struct ct_uuid *account, const void *obj);
+
+/* What a client may write of the kind's own, in table order. */
+void ct_entry_own_params(
+    struct ct_params *p, const struct ct_entry_kind *k, const void *obj);
 
 /* Open a warning: {"code": …, "message": …; the caller adds and ends it. */
 void ct_warn_begin(struct ct_jw *w, const char *code, const char *text);

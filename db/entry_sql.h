@@ -139,6 +139,49 @@
 	    "given_at = $5, notes = $6, care_day = ct_care_day($5,"            \
 	    " c.timezone, c.day_start), (" OWN ") = row(" VALS ")")
 
+/* account, cat: everything that was logged, the deleted too, oldest first */
+#define ENTRY_ALL(T, COLS)                                                     \
+	"select " ENTRY_HEAD COLS ENTRY_FROM(                                  \
+	    T) "where e.cat_id = $2 and m.role >= 4"                           \
+	       " order by e.given_at, e.id"
+
+/*
+ * account, cat, id, time, notes, stamps, the kind's own from $7 on: an entry of
+ * an archive, by whom, when and as which version the stamps say. What is there
+ * already is left alone and compared.
+ */
+#define ENTRY_STAMP(name, type) "($6::jsonb ->> '" name "')::" type
+#define ENTRY_BRING(T, OWN, COLS, VALS)                                        \
+	"with m as materialized (select c.id, c.timezone, c.day_start"         \
+	" from cat c join cat_member m on m.cat_id = c.id"                     \
+	" and m.account_id = $1 and m.role >= 4 where c.id = $2),"             \
+	" old as (select e.* from " T " e, m where e.cat_id = m.id"            \
+	" and e.id = $3), new as (insert into " T " (cat_id, id, given_at,"    \
+	" care_day, notes, by_account, version, created_at, updated_at,"       \
+	" deleted_at, " OWN                                                    \
+	") select m.id, $3, $4, coalesce(" ENTRY_STAMP("care_day",             \
+	    "date") ", ct_care_day($4, m.timezone, m.day_start)),"             \
+		    " $5, case when " ENTRY_STAMP("by_me",                     \
+			"boolean") " then $1 end, " ENTRY_STAMP("version",     \
+			"bigint") ", " ENTRY_STAMP("created_at",               \
+			"timestamptz") ", " ENTRY_STAMP("updated_at",          \
+			"timestamptz") ", " ENTRY_STAMP("deleted_at",          \
+			"timestamptz") ", " VALS " from m"                     \
+				       " where not exists (select from old)"   \
+				       " on conflict (cat_id, id) do nothing " \
+				       "returning id)"                         \
+				       " select exists (select from m) as "    \
+				       "owned,"                                \
+				       " exists (select from new) as new, "    \
+				       "coalesce((select"                      \
+				       " row(e.given_at, e.notes, "            \
+				       "e.deleted_at is null, " COLS ")"       \
+				       " is not distinct from row($4, "        \
+				       "$5, " ENTRY_STAMP("deleted_at",        \
+					   "timestamptz") " is null, " VALS    \
+							  ") from old e), "    \
+							  "false) as same"
+
 /* at most so many: entries whose time to be restored is over; how many */
 #define ENTRY_PURGE(T)                                                         \
 	"with gone as (delete from " T " e using (select o.cat_id, o.id"       \
@@ -166,14 +209,18 @@
 	static const struct ct_stmt restore = {T "_restore", CT_OWNED,         \
 	    CT_WRITE, "uiiu", &FIELDS, ENTRY_RESTORE(T, COLS)};                \
 	static const struct ct_stmt purge = {T "_purge", CT_GLOBAL, CT_WRITE,  \
-	    "i", NULL, ENTRY_PURGE(T)}
+	    "i", NULL, ENTRY_PURGE(T)};                                        \
+	static const struct ct_stmt all = {T "_all", CT_OWNED, CT_READ, "uu",  \
+	    &FIELDS, ENTRY_ALL(T, COLS)};                                      \
+	static const struct ct_stmt bring = {T "_bring", CT_OWNED, CT_WRITE,   \
+	    "uuuztj" SIG, NULL, ENTRY_BRING(T, OWN, COLS, VALS)}
 #define ENTRY_ADD_STMT(T, FIELDS, SIG, SQL)                                    \
 	static const struct ct_stmt add = {T "_add", CT_OWNED, CT_WRITE,       \
 	    "uuiuzt" SIG, &FIELDS, SQL}
 /* In the order of enum ct_entry_stmt. */
 #define ENTRY_TABLE                                                            \
 	{&add, &get, &list, &newest, &oldest, &update, &remove_one, &restore,  \
-	    &purge, NULL}
+	    &purge, &all, &bring, NULL}
 /* clang-format on */
 
 #endif

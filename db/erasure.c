@@ -51,7 +51,10 @@ static const struct ct_stmt note_rest = {"erase_note_rest", CT_OWNED, CT_WRITE,
     " select $2, 'file', r.blob from r where r.blob is not null"
     " union select $2, 'job', r.id::text from r"
     " union select $2, 'job', m.id::text from m"
-    " union select $2, 'job', h.id::text from h"};
+    " union select $2, 'job', h.id::text from h"
+    " union select $2, x.kind, x.name from import i cross join lateral"
+    " (values ('upload', i.blob), ('job', i.job_id::text)) x (kind, name)"
+    " where i.account_id = $1"};
 static const struct ct_stmt others = {"erase_others", CT_OWNED, CT_READ, "uu",
     NULL,
     "with " CATS " select distinct o.account_id as other from cat_member o"

@@ -1,7 +1,8 @@
 /*
  * Really deleting an account: its rows in one transaction, and a list of what
  * it leaves in files and Redis, which the worker removes and crosses off
- * (worker/erase.c), also where Redis was away at the time.
+ * (worker/erase.c), also where Redis was away at the time. Others put on that
+ * list what is to be forgotten after their commit.
  */
 #ifndef CT_DB_ERASURE_H
 #define CT_DB_ERASURE_H
@@ -38,8 +39,8 @@ enum ct_rc ct_account_erase(struct ct_pg *pg, struct ct_arena *a,
 
 struct ct_erasure {
 	struct ct_uuid batch;
-	struct ct_str kind; /* file, job, cat */
-	struct ct_str name; /* below <files_dir>/reports, or an id */
+	struct ct_str kind; /* file, upload, job, cat, stale, account */
+	struct ct_str name; /* below <files_dir>/reports or uploads, or an id */
 	bool old;	    /* for over a day: not to be waited for longer */
 };
 /* What is left to remove, oldest first, at most 200. */

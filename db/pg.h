@@ -119,6 +119,9 @@ enum ct_rc ct_cursor_open(struct ct_pg *pg, const struct ct_stmt *st,
 /* *res with 0 rows: the end. */
 enum ct_rc ct_cursor_next(struct ct_cursor *c, struct ct_arena *a,
     const struct ct_res **res, struct ct_err *err) CT_MUSTCHECK;
+/* The server forgets it, too; else it keeps it to the transaction's end. */
+enum ct_rc ct_cursor_close(
+    struct ct_cursor *c, struct ct_err *err) CT_MUSTCHECK;
 
 /* Rows. Getters abort on a column that is not there or of another type. */
 int ct_res_rows(const struct ct_res *r);

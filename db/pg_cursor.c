@@ -61,14 +61,14 @@ pg_cursor_settle(struct ct_pg *pg, struct ct_err *err)
 
 /* DECLARE alone; the text goes once, so that it need not be prepared. */
 static enum ct_rc
-declare(struct ct_cursor *c, const char *name, const struct ct_params *p,
-    struct ct_arena *a, struct ct_err *err)
+declare(struct ct_cursor *c, const struct ct_params *p, struct ct_arena *a,
+    struct ct_err *err)
 {
 	Oid oids[CT_PARAMS];
 	int n = pg_param_oids(c->st, oids);
 	PGresult *r = NULL;
 	const char *sql = ct_arena_printf(
-	    a, "declare %s no scroll cursor for %s", name, c->st->sql);
+	    a, "declare %s no scroll cursor for %s", c->name, c->st->sql);
 
 	if (!PQsendQueryParams(c->pg->conn, sql, n, oids, n ? p->value : NULL,
 		n ? p->length : NULL, n ? pg_binary : NULL, 1))
@@ -83,8 +83,6 @@ ct_cursor_open(struct ct_pg *pg, const struct ct_stmt *st,
     const struct ct_params *p, int batch, struct ct_arena *a,
     struct ct_cursor **out, struct ct_err *err)
 {
-	char name[24];
-
 	if (!pg->in_tx)
 		ct_bug("%s: a cursor outside a transaction", st->name);
 	pg_check_params(st, p);
@@ -95,10 +93,11 @@ ct_cursor_open(struct ct_pg *pg, const struct ct_stmt *st,
 	c->pg = pg;
 	c->st = st;
 	c->slot = pg_slot(pg, st);
-	snprintf(name, sizeof(name), "ct_cursor_%u", ++pg->cursors);
-	snprintf(c->fetch, sizeof(c->fetch), "fetch %d from %s", batch, name);
+	snprintf(c->name, sizeof(c->name), "ct_cursor_%u", ++pg->cursors);
+	snprintf(
+	    c->fetch, sizeof(c->fetch), "fetch %d from %s", batch, c->name);
 	ct_arena_defer(a, release, c);
-	rc = declare(c, name, p, a, err);
+	rc = declare(c, p, a, err);
 	if (rc == CT_OK)
 		rc = ask(c, err);
 	pg->used_us = ct_mono_us();
@@ -140,4 +139,23 @@ ct_cursor_next(struct ct_cursor *c, struct ct_arena *a,
 	if (pg->fetching)
 		rc = pg_cursor_settle(pg, err);
 	return rc == CT_OK ? ask(c, err) : rc;
+}
+
+enum ct_rc
+ct_cursor_close(struct ct_cursor *c, struct ct_err *err)
+{
+	struct ct_pg *pg = c->pg;
+	PGresult *r = NULL;
+	char sql[40];
+	enum ct_rc rc = pg_enter(pg, err);
+
+	if (rc != CT_OK)
+		return rc;
+	snprintf(sql, sizeof(sql), "close %s", c->name);
+	if (!PQsendQueryParams(pg->conn, sql, 0, NULL, NULL, NULL, NULL, 1))
+		return pg_lost(pg, "send", err);
+	rc = pg_take(pg, c->st->name, &r, err);
+	PQclear(r);
+	pg->used_us = ct_mono_us();
+	return rc;
 }

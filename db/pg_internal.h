@@ -50,6 +50,7 @@ struct ct_cursor {
 	struct ct_pg *pg;
 	const struct ct_stmt *st;
 	struct pg_slot *slot;
+	char name[24];	 /* on the server */
 	char fetch[64];	 /* its FETCH statement */
 	PGresult *ahead; /* the batch after the one handed out */
 	enum ct_rc rc;	 /* why ahead is missing */

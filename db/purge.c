@@ -47,8 +47,17 @@ static const struct ct_stmt runs = {"purge_job_runs", CT_GLOBAL, CT_WRITE, "i",
     " where o.finished_at < now() - interval '30 days' limit $1"
     " for update skip locked) o where j.job_id = o.job_id returning 1)"
     " select count(*) from gone"};
+static const struct ct_stmt imports = {"purge_imports", CT_GLOBAL, CT_WRITE,
+    "i", NULL,
+    "with gone as (delete from import i using (select o.id from import o"
+    " where o.expires_at < now() limit $1 for update skip locked) o"
+    " where i.id = o.id returning i.blob),"
+    " b as (select gen_random_uuid() as id offset 0),"
+    " f as (insert into erasure (batch, kind, name) select b.id, 'upload',"
+    " g.blob from gone g, b)"
+    " select count(*) from gone"};
 const struct ct_stmt *const ct_purge_stmts[] = {
-    &keys, &sessions, &failures, &audit, &reports, &runs, NULL};
+    &keys, &sessions, &failures, &audit, &reports, &runs, &imports, NULL};
 
 /* Beside the entry kinds, which go before them. */
 static const struct {
@@ -62,6 +71,7 @@ static const struct {
     {"report", &reports},
     {"job_run", &runs},
     {"webhook_delivery", &ct_delivery_purge},
+    {"import", &imports},
 };
 
 static size_t

@@ -8,8 +8,10 @@
 #include "db/audit.h"
 #include "db/cat.h"
 #include "db/erasure.h"
+#include "db/export.h"
 #include "db/feeding.h"
 #include "db/idempotency.h"
+#include "db/import.h"
 #include "db/invite.h"
 #include "db/job_run.h"
 #include "db/mail.h"
@@ -61,6 +63,9 @@ const struct ct_stmt *const *const ct_stmt_tables[] = {
     ct_webhook_stmts,
     ct_report_row_stmts,
     ct_report_sum_stmts,
+    ct_export_stmts,
+    ct_import_stmts,
+    ct_bring_stmts,
     ct_outbox_stmts,
     ct_job_run_stmts,
     ct_idempotency_stmts,

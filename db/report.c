@@ -12,7 +12,8 @@ static const struct ct_field fields[] = {
     {"id", CT_T_UUID, AT(id), 0, 0, 0, NULL, NULL, NULL, "key"},
     {"account_id", CT_T_UUID, AT(account_id), 0, 0, 0, NULL, NULL, NULL,
 	"who asked"},
-    {"cat_id", CT_T_UUID, AT(cat_id), 0, 0, 0, NULL, NULL, NULL, "cat"},
+    {"cat_id", CT_T_UUID, AT(cat_id), NIL, 0, 0, NULL, NULL, NULL,
+	"cat; none: about the account"},
     {"kind", CT_T_TEXT, AT(kind), 0, 0, 0, NULL, NULL, NULL, "what it lists"},
     {"format", CT_T_TEXT, AT(format), 0, 0, 0, NULL, NULL, NULL,
 	"csv, json, xlsx or pdf"},
@@ -68,8 +69,8 @@ static const struct ct_stmt add = {"report_add", CT_OWNED, CT_WRITE,
 
 /* Who has left the cat's household has left its reports. */
 #define MINE                                                                   \
-	" r.account_id = $1 and exists (select from cat_member m"              \
-	" where m.account_id = $1 and m.cat_id = r.cat_id) "
+	" r.account_id = $1 and (r.cat_id is null or exists (select from"      \
+	" cat_member m where m.account_id = $1 and m.cat_id = r.cat_id)) "
 
 static const struct ct_stmt get = {"report_get", CT_OWNED, CT_READ, "uu",
     &ct_report_fields,

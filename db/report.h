@@ -10,7 +10,7 @@
 struct ct_report {
 	struct ct_uuid id;
 	struct ct_uuid account_id;
-	struct ct_uuid cat_id;
+	struct ct_uuid cat_id;	  /* nil: it is about the account */
 	struct ct_str kind;	  /* feeding, summary, …: report_kinds.c */
 	struct ct_str format;	  /* csv, json, xlsx, pdf */
 	int32_t from_day, to_day; /* inclusive, CT_NULL_DAY: open */

@@ -41,7 +41,8 @@ struct ct_app {
 	struct ct_turn *turns; /* at hashing, of this host; NULL: no bound */
 	unsigned slot;	       /* number of this child: its turn */
 	atomic_int slow_waiting;
-	atomic_int busy; /* requests on database and password threads */
+	atomic_int busy;    /* requests on database and password threads */
+	atomic_int uploads; /* of them, with a body to be read there */
 	atomic_bool draining;
 	char no_hash[128]; /* hash of nothing, verified for unknown accounts
 			      so that they take as long as known ones */

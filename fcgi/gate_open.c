@@ -48,15 +48,36 @@ check_type(const struct ct_req *r, struct ct_err *err)
 	struct ct_str rest = r->content_type;
 	struct ct_str type, charset;
 
-	if (r->body.n == 0)
+	if (r->body.n == 0 && r->body_left == 0)
 		return CT_OK;
 	type = ct_str_trim(ct_str_split(&rest, ';'));
 	charset = ct_str_trim(rest);
+	if (r->route->flags & CT_R_UPLOAD) {
+		/* The second one is what browsers on Windows say. */
+		if (ct_str_ieq(type, "application/zip") ||
+		    ct_str_ieq(type, "application/x-zip-compressed"))
+			return CT_OK;
+		return ct_fail(err, CT_INVALID, "media_type",
+		    "Send the body as application/zip.");
+	}
 	if (ct_str_ieq(type, "application/json") &&
 	    (charset.n == 0 || ct_str_ieq(charset, "charset=utf-8")))
 		return CT_OK;
 	return ct_fail(err, CT_INVALID, "media_type",
 	    "Send the body as application/json.");
+}
+
+static enum ct_rc
+check_size(const struct ct_req *r, struct ct_err *err)
+{
+	if (!(r->route->flags & CT_R_UPLOAD) && r->body_left > 0)
+		return ct_fail(err, CT_TOOBIG, NULL,
+		    "The body is larger than %d KiB.", CT_BODY_MAX / 1024);
+	if (r->body_left > CT_UPLOAD_MAX)
+		return ct_fail(err, CT_TOOBIG, NULL,
+		    "The body is larger than %d MiB.",
+		    (int)(CT_UPLOAD_MAX >> 20));
+	return CT_OK;
 }
 
 static bool
@@ -102,7 +123,7 @@ check_open(struct ct_req *r, struct ct_err *err)
 		    err, CT_NOTFOUND, NULL, "There is nothing here.");
 	if (r->method != CT_GET && check_origin(r, err) != CT_OK)
 		return err->rc;
-	return check_type(r, err);
+	return check_size(r, err) == CT_OK ? check_type(r, err) : err->rc;
 }
 
 bool

@@ -1,5 +1,4 @@
 /* Cats: list, add, show, change, delete, the default one. */
-#include "db/account.h"
 #include "db/cat.h"
 #include "fcgi/h_entry.h"
 #include "fcgi/handlers.h"
@@ -75,19 +74,12 @@ check_age(struct ct_cat *c, uint64_t seen, struct ct_err *err)
 	return CT_OK;
 }
 
-/* What a table cannot say; all at once. */
 static enum ct_rc
 check(struct ct_cat *c, uint64_t seen, struct ct_err *err)
 {
-	enum ct_rc rc = check_age(c, seen, err);
+	enum ct_rc age = check_age(c, seen, err);
 
-	if (!ct_hour_ok(c->day_start))
-		rc = ct_fail_field(
-		    err, "day_start", "must be a time of day, such as 06:00");
-	if (c->vet_email.n > 0 && !ct_email_ok(c->vet_email))
-		rc = ct_fail_field(err, "vet_email",
-		    "must be an address, such as name@example.org");
-	return rc;
+	return ct_cat_check(c, err) != CT_OK ? CT_INVALID : age;
 }
 
 CT_HANDLER(h_cat_add)

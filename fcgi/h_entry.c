@@ -4,12 +4,9 @@
 
 #include <string.h>
 
-#include "care/intake.h"
 #include "fcgi/handlers.h"
 #include "fcgi/resp.h"
 #include "fcgi/route.h"
-
-#define EARLIEST_US (INT64_C(946684800) * 1000000) /* 2000-01-01 */
 
 enum ct_rc
 ct_req_may_see(
@@ -31,18 +28,6 @@ ct_req_cat(const struct ct_req *r, struct ct_uuid *cat, struct ct_err *err)
 	return ct_req_may_see(r, cat, err);
 }
 
-static enum ct_rc
-check_time(int64_t given_at, struct ct_err *err)
-{
-	if (given_at > ct_now_us() + CT_CLOCK_SKEW_US)
-		return ct_fail_field(
-		    err, "time_given", "must not be in the future");
-	if (given_at < EARLIEST_US)
-		return ct_fail_field(
-		    err, "time_given", "must not be before the year 2000");
-	return CT_OK;
-}
-
 /* ------------------------------------------------------------ create */
 
 enum ct_rc
@@ -59,7 +44,7 @@ ct_entry_read(struct ct_req *r, const struct ct_entry_kind *k, void *obj,
 	if (ct_uuid_nil(&e->id))
 		e->id = ct_uuid_new();
 	if ((e->given_at != CT_NULL_I64 &&
-		check_time(e->given_at, err) != CT_OK) ||
+		ct_entry_time_ok(e->given_at, err) != CT_OK) ||
 	    ct_req_cat(r, &e->cat_id, err) != CT_OK)
 		return err->rc;
 	ct_req_bump(r, &e->cat_id);
@@ -227,7 +212,7 @@ CT_HANDLER(h_entry_patch)
 
 	if (open_entry(r, false, obj, err) != CT_OK ||
 	    ct_req_bind(r, CT_BIND_PATCH, obj, &seen, err) != CT_OK ||
-	    check_time(e->given_at, err) != CT_OK ||
+	    ct_entry_time_ok(e->given_at, err) != CT_OK ||
 	    (k->check && k->check(obj, err) != CT_OK))
 		return err->rc;
 	if (seen == 0) {

@@ -161,14 +161,23 @@ write_report(const struct ct_report *p, struct ct_jw *w)
 	ct_jw_end(w);
 }
 
+/* One about the account, not about a cat, is nothing for an API token. */
+static bool
+may_see(const struct ct_req *r, const struct ct_report *p)
+{
+	struct ct_err hidden;
+
+	if (ct_uuid_nil(&p->cat_id))
+		return r->scope == CT_S_SESSION;
+	return ct_req_may_see(r, &p->cat_id, &hidden) == CT_OK;
+}
+
 static enum ct_rc
 load(struct ct_req *r, struct ct_report *out, struct ct_err *err)
 {
 	if (ct_report_get(r->pg, r->a, &r->account, &r->id, out, err) != CT_OK)
 		return err->rc;
-	if (ct_req_may_see(r, &out->cat_id, err) != CT_OK)
-		return ct_report_missing(err);
-	return CT_OK;
+	return may_see(r, out) ? CT_OK : ct_report_missing(err);
 }
 
 CT_HANDLER(h_report_status)
@@ -194,8 +203,7 @@ CT_HANDLER(h_report_active)
 	ct_jw_key(w, "active_reports");
 	ct_jw_arr(w);
 	for (int i = 0; i < n; i++) {
-		if (ct_uuid_nil(&r->only_cat) ||
-		    ct_uuid_eq(&r->only_cat, &p[i].cat_id))
+		if (may_see(r, &p[i]))
 			write_report(&p[i], w);
 	}
 	ct_jw_end(w);
@@ -223,6 +231,7 @@ static const struct {
     {"xlsx",
 	"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"},
     {"pdf", "application/pdf"},
+    {"zip", "application/zip"},
 };
 
 static const char *

@@ -113,6 +113,13 @@ CT_HANDLER(h_history);
 CT_HANDLER(h_stats);
 CT_HANDLER(h_cleanup_old);
 
+CT_HANDLER(h_export);
+CT_HANDLER(h_import_add);
+CT_HANDLER(h_import_list);
+CT_HANDLER(h_import_get);
+CT_HANDLER(h_import_run);
+CT_HANDLER(h_import_delete);
+
 CT_HANDLER(h_report_add);
 CT_HANDLER(h_report_status);
 CT_HANDLER(h_report_download);

@@ -29,6 +29,7 @@
 #define BATCH_MAX     128 /* as options.def has it */
 #define SLOW_MAX      8	  /* password requests that may wait */
 #define SLOW_FRESH    4	  /* places among them for those who rarely ask */
+#define UPLOADS_MAX   2	  /* uploads that are read at a time */
 #define FRESH_TRIES   2	  /* as often in the last minute is rarely */
 #define DRAIN_TICK_MS 50
 #define PARTS_MAX     64 /* connections with half a request */
@@ -63,12 +64,23 @@ req_of(struct ct_conn *c)
 	return r;
 }
 
-/* Answered here: the connection stays in the set, or is closed. */
+static bool hand_to(
+    struct ct_app *app, struct ct_req *r, int pipe_fd, bool is_upload);
+
+/*
+ * Answered here: the connection stays in the set, or is closed. Where the rest
+ * of a long body is still to come, a thread reads over it and sends the answer.
+ */
 static void
 finish_here(struct ct_req *r)
 {
 	struct ct_conn *c = r->conn;
 
+	if (r->body_left > 0 && r->body_left <= CT_UPLOAD_MAX &&
+	    hand_to(r->app, r, r->app->work[1], true))
+		return;
+	if (r->body_left > 0)
+		ct_conn_close_after(c);
 	ct_resp_send(r);
 	if (!ct_conn_end(c))
 		ct_conn_free(c);
@@ -101,34 +113,56 @@ take_place(struct ct_app *app, const struct ct_req *r)
 	return false;
 }
 
+/*
+ * Give the connection to a thread. False: it is still ours, in the set; the
+ * pipe is full, which holds thousands, or so many uploads are being read that
+ * the threads would be short.
+ */
+static bool
+hand_to(struct ct_app *app, struct ct_req *r, int pipe_fd, bool is_upload)
+{
+	struct ct_conn *c = r->conn;
+	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = c};
+	int places = app->conf->db_threads > 4 ? UPLOADS_MAX : 1;
+
+	if (is_upload && atomic_fetch_add(&app->uploads, 1) >= places) {
+		atomic_fetch_sub(&app->uploads, 1);
+		return false;
+	}
+	epoll_ctl(app->epoll_fd, EPOLL_CTL_DEL, ct_conn_fd(c), NULL);
+	atomic_fetch_add(&app->busy, 1);
+	if (write(pipe_fd, &c, sizeof(c)) == (ssize_t)sizeof(c))
+		return true;
+	atomic_fetch_sub(&app->busy, 1);
+	if (is_upload)
+		atomic_fetch_sub(&app->uploads, 1);
+	epoll_ctl(app->epoll_fd, EPOLL_CTL_ADD, ct_conn_fd(c), &ev);
+	return false;
+}
+
 static void
 hand_over(struct front *f, struct ct_req *r)
 {
 	struct ct_app *app = f->app;
 	bool slow = r->route->flags & CT_R_SLOW;
-	struct ct_conn *c = r->conn;
+	bool is_upload = r->body_left > 0;
 
 	if (slow && !take_place(app, r)) {
 		refuse_busy(r);
 		return;
 	}
-	epoll_ctl(app->epoll_fd, EPOLL_CTL_DEL, ct_conn_fd(c), NULL);
-	atomic_fetch_add(&app->busy, 1);
-	if (write((slow ? app->slow : app->work)[1], &c, sizeof(c)) ==
-	    (ssize_t)sizeof(c))
+	if (hand_to(app, r, (slow ? app->slow : app->work)[1], is_upload))
 		return;
-	/* The pipe holds thousands; when it is full, say so. */
-	atomic_fetch_sub(&app->busy, 1);
 	if (slow)
 		atomic_fetch_sub(&app->slow_waiting, 1);
 	ct_fail(&r->err, CT_RETRY, NULL, "%s",
 	    "The service is busy; please try again shortly.");
 	ct_resp_error(r, &r->err);
-	ct_resp_send(r);
-	if (ct_conn_end(c))
-		ct_loop_park(app, c);
-	else
-		ct_conn_free(c);
+	if (is_upload) { /* no place to read over it either */
+		r->body_left = 0;
+		ct_conn_close_after(r->conn);
+	}
+	finish_here(r);
 }
 
 /* ------------------------------------------------------------ one batch */
@@ -244,7 +278,7 @@ end_parts(struct front *f)
 	}
 }
 
-/* True: a whole request is there. */
+/* True: a whole request is there, or all of one but a long body. */
 static bool
 is_whole(struct front *f, struct ct_conn *c)
 {
@@ -260,9 +294,10 @@ is_whole(struct front *f, struct ct_conn *c)
 		f->parts[i] = f->parts[--f->nparts];
 		watch(f, c, 0);
 	}
-	if (rc != CT_OK)
-		ct_conn_free(c);
-	return rc == CT_OK;
+	if (rc == CT_OK || rc == CT_TOOBIG)
+		return true;
+	ct_conn_free(c);
+	return false;
 }
 
 static void

@@ -334,8 +334,25 @@ must_have_body(const struct ct_route *t)
 }
 
 static void
+add_upload(struct ct_jw *w)
+{
+	ct_oa_open_obj(w, "requestBody");
+	ct_oa_flag(w, "required", true);
+	ct_oa_open_obj(w, "content");
+	ct_oa_open_obj(w, "application/zip");
+	ct_oa_open_obj(w, "schema");
+	ct_oa_pair(w, "description", "at most 64 MiB");
+	ct_jw_end(w);
+	ct_jw_end(w);
+	ct_jw_end(w);
+	ct_jw_end(w);
+}
+
+static void
 add_body(struct ct_jw *w, const struct ct_route *t)
 {
+	if (t->flags & CT_R_UPLOAD)
+		add_upload(w);
 	if (!t->body)
 		return;
 	ct_oa_open_obj(w, "requestBody");

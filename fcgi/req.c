@@ -6,8 +6,8 @@
 #include "db/api_token.h"
 #include "fcgi/route.h"
 
-#define BODY_MAX   (64 * 1024)
 #define JSON_DEPTH 16
+#define UPLOAD_US  (INT64_C(30) * 1000000) /* for a whole body */
 #define QUERY_MAX  4096
 
 /* What nginx passes, see nginx/catetube-params.conf: name and its place. */
@@ -89,7 +89,7 @@ take_method(struct ct_req *r)
 }
 
 static enum ct_rc
-take_body(struct ct_req *r, struct ct_err *err)
+take_body(struct ct_req *r)
 {
 	int64_t n = 0;
 	char *p;
@@ -97,11 +97,10 @@ take_body(struct ct_req *r, struct ct_err *err)
 	if (r->length_text.n > 0 &&
 	    !ct_str_i64(r->length_text, 0, INT64_MAX, &n))
 		return CT_GONE_CLIENT;
-	if (n > BODY_MAX) {
-		/* What is not read would be taken for the next request. */
-		ct_conn_close_after(r->conn);
-		return ct_fail(err, CT_TOOBIG, NULL,
-		    "The body is larger than %d KiB.", BODY_MAX / 1024);
+	if (n > CT_BODY_MAX) {
+		/* The gate knows whether the route takes it. */
+		r->body_left = n;
+		return CT_OK;
 	}
 	p = ct_arena_raw(r->a, (size_t)n + 1);
 	if (ct_conn_body(r->conn, p, (size_t)n) != CT_OK)
@@ -109,6 +108,56 @@ take_body(struct ct_req *r, struct ct_err *err)
 	p[n] = '\0';
 	r->body = (struct ct_str){p, (size_t)n};
 	return CT_OK;
+}
+
+enum ct_rc
+ct_req_body_next(
+    struct ct_req *r, char *p, size_t room, size_t *n, struct ct_err *err)
+{
+	*n = r->body.n < room ? r->body.n : room;
+	if (*n > 0) {
+		memcpy(p, r->body.p, *n);
+		r->body.p += *n;
+		r->body.n -= *n;
+	}
+	if (*n > 0 || r->body_left == 0)
+		return CT_OK;
+	*n = r->body_left < (int64_t)room ? (size_t)r->body_left : room;
+	/* The last piece with the end of the stream, where a cut shows. */
+	if ((*n == (size_t)r->body_left
+		    ? ct_conn_body(r->conn, p, *n)
+		    : ct_conn_some(r->conn, p, *n)) != CT_OK) {
+		ct_conn_close_after(r->conn);
+		r->body_left = 0;
+		return ct_fail(err, CT_GONE_CLIENT, NULL, "%s",
+		    "The request was cut short.");
+	}
+	r->body_left -= (int64_t)*n;
+	if (ct_mono_us() - r->start_us <= UPLOAD_US)
+		return CT_OK;
+	return ct_fail(err, CT_RETRY, NULL, "%s",
+	    "The body came too slowly; please try again.");
+}
+
+void
+ct_req_body_skip(struct ct_req *r)
+{
+	char scrap[8192];
+	struct ct_err err;
+	size_t n;
+
+	if (r->body_left > CT_UPLOAD_MAX) {
+		/* What is not read would be taken for the next request. */
+		ct_conn_close_after(r->conn);
+		r->body_left = 0;
+	}
+	while (r->body_left > 0) {
+		if (ct_req_body_next(r, scrap, sizeof(scrap), &n, &err) ==
+		    CT_OK)
+			continue;
+		ct_conn_close_after(r->conn);
+		r->body_left = 0;
+	}
 }
 
 struct ct_str
@@ -166,7 +215,7 @@ ct_req_read(
 	if (!r->method_text.p || !r->path.p || !r->addr.p)
 		return CT_GONE_CLIENT;
 	take_method(r);
-	rc = take_body(r, err);
+	rc = take_body(r);
 	if (rc != CT_OK)
 		return rc;
 	if (r->query.n > QUERY_MAX)
@@ -295,7 +344,7 @@ ct_req_shape(struct ct_req *r, struct ct_err *err)
 
 	if (!r->route->query && ct_req_query(r, NULL, err) != CT_OK)
 		return err->rc;
-	if (!r->route->body &&
+	if (!r->route->body && !(r->route->flags & CT_R_UPLOAD) &&
 	    ct_req_bind(r, CT_BIND_CREATE, NULL, &seen, err) != CT_OK)
 		return err->rc;
 	return CT_OK;

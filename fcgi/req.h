@@ -45,8 +45,9 @@ struct ct_req {
 	    if_match, idem_key, agent, accept, addr, request_id, https,
 	    cors_method;
 	struct ct_str body;
-	unsigned method; /* one enum ct_method, 0: another one */
-	bool head;	 /* HEAD: as GET, the body stays here */
+	int64_t body_left; /* bytes of a longer body that were not read yet */
+	unsigned method;   /* one enum ct_method, 0: another one */
+	bool head;	   /* HEAD: as GET, the body stays here */
 
 	/* Routing. */
 	const struct ct_route *route; /* NULL: none */
@@ -87,6 +88,7 @@ struct ct_req {
 	bool forget_all;
 	void (*after)(struct ct_req *r); /* NULL: nothing; cannot fail */
 	struct ct_uuid made;		 /* what the write made, for after */
+	struct ct_uuid made_job;	 /* and its job, where that differs */
 
 	/* The answer. */
 	int status;
@@ -113,6 +115,18 @@ enum ct_rc ct_req_read(struct ct_req *r, struct ct_conn *c, struct ct_app *app,
 
 /* Value of a cookie, absent where there is none. */
 struct ct_str ct_cookie_get(struct ct_str header, const char *name);
+
+/* What a route with CT_R_UPLOAD takes at the most. */
+#define CT_UPLOAD_MAX (INT64_C(64) << 20)
+/*
+ * The next piece of an upload's body into p, at most room bytes; *n 0: it was
+ * the whole body. Blocks on nginx, which has it all. CT_GONE_CLIENT: the body
+ * was cut. CT_RETRY: it came too slowly.
+ */
+enum ct_rc ct_req_body_next(struct ct_req *r, char *p, size_t room, size_t *n,
+    struct ct_err *err) CT_MUSTCHECK;
+/* Read what nobody wanted of it, or have the connection closed. */
+void ct_req_body_skip(struct ct_req *r);
 
 /* The body as JSON, parsed at the first call. CT_MALFORMED. */
 enum ct_rc ct_req_json(struct ct_req *r, const struct ct_json **out,

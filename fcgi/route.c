@@ -154,10 +154,12 @@ ct_routes_print(void)
 	for (size_t i = 0; i < ct_routes_n; i++) {
 		const struct ct_route *t = &ct_routes[i];
 
-		printf("%s %s %s %s %s%s%s%s\n", ct_method_name(t->method),
+		printf("%s %s %s %s %s%s%s%s%s\n", ct_method_name(t->method),
 		    t->pattern, who_names[t->who], classes[t->class].name,
 		    t->flags & CT_R_SLOW ? "slow," : "",
 		    t->flags & CT_R_IDEM ? "idem," : "",
-		    t->flags & CT_R_LOOP ? "loop," : "", t->tag ? t->tag : "-");
+		    t->flags & CT_R_LOOP ? "loop," : "",
+		    t->flags & CT_R_UPLOAD ? "upload," : "",
+		    t->tag ? t->tag : "-");
 	}
 }

@@ -21,10 +21,12 @@ enum ct_who {
 	CT_W_LOCAL  /* addresses of CATETUBE_METRICS_ALLOW */
 };
 enum ct_route_flags {
-	CT_R_SLOW = 1 << 0, /* hashes a password: its own bounded thread */
-	CT_R_IDEM = 1 << 1, /* takes an idempotency key */
-	CT_R_LOOP = 1 << 2, /* needs no database: answered by the front loop */
-	CT_R_CAT = 1 << 3   /* {id} is the cat that it is about */
+	CT_R_SLOW = 1 << 0,  /* hashes a password: its own bounded thread */
+	CT_R_IDEM = 1 << 1,  /* takes an idempotency key */
+	CT_R_LOOP = 1 << 2,  /* needs no database: answered by the front loop */
+	CT_R_CAT = 1 << 3,   /* {id} is the cat that it is about */
+	CT_R_UPLOAD = 1 << 4 /* its body is a zip archive, at most
+				CT_UPLOAD_MAX, which the handler reads */
 };
 
 struct ct_route {

@@ -47,7 +47,7 @@
 #define T "/api/tracker"
 #define R "/api/report"
 #define FILES                                                                  \
-	"text/csv application/json application/pdf"                            \
+	"text/csv application/json application/pdf application/zip"            \
 	" application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 #define X "/api/admin"
 #define C "/api/cat"
@@ -189,6 +189,22 @@ const struct ct_route ct_routes[] = {
     ROUTE(POST, R "/{word}", READ, REPORT, h_report_add,
 	"ask for a report: feeding, medication, weight, combined or summary",
 	.flags = CT_R_IDEM, .body = &ct_report_in, .out = "202 ReportStarted"),
+
+    ROUTE(POST, A "/export", LOGIN, REPORT, h_export,
+	"ask for an archive of all that the account has; a report",
+	.flags = CT_R_IDEM, .out = "202 ReportStarted 409"),
+    ROUTE(POST, "/api/import", FULL, REPORT, h_import_add,
+	"send in an archive; it is looked at first", .flags = CT_R_UPLOAD,
+	.out = "202 ImportStarted 409"),
+    ROUTE(GET, "/api/import", FULL, READ, h_import_list,
+	"archives that were sent in, newest first", .out = "200 Imports"),
+    ROUTE(GET, "/api/import/{id}", FULL, READ, h_import_get,
+	"what is in it, or what came of it", .out = "200 Import"),
+    ROUTE(POST, "/api/import/{id}/run", FULL, REPORT, h_import_run,
+	"import it; what is there already is left alone",
+	.out = "202 ImportStarted 409"),
+    ROUTE(DELETE, "/api/import/{id}", FULL, LOG, h_import_delete,
+	"forget an archive; what it brought in stays", .out = "200 Message"),
 
     ROUTE(POST, A "/register", OPEN, AUTH, h_register,
 	"make an account and log in", .flags = CT_R_SLOW,

@@ -188,6 +188,27 @@ pairs_ok(const uint8_t *p, const uint8_t *end)
 	return true;
 }
 
+/* CONTENT_LENGTH of parameters that pairs_ok took; 0: none, or no number. */
+static int64_t
+said_length(const uint8_t *p, const uint8_t *end)
+{
+	static const struct ct_str want = {"CONTENT_LENGTH", 14};
+	int64_t n = 0;
+
+	while (p < end) {
+		size_t name = take_length(&p, end);
+		size_t value = take_length(&p, end);
+		struct ct_str key = {(const char *)p, name};
+
+		if (ct_str_eq(key, want) &&
+		    !ct_str_i64((struct ct_str){(const char *)p + name, value},
+			0, INT64_MAX, &n))
+			return 0;
+		p += name + value;
+	}
+	return n;
+}
+
 enum ct_rc
 ct_conn_peek(const struct ct_conn *c)
 {
@@ -213,6 +234,8 @@ ct_conn_peek(const struct ct_conn *c)
 	rc = next_stream(&k, PARAMS, params, &n);
 	if (rc == CT_OK && !pairs_ok(params, params + n))
 		return CT_GONE_CLIENT;
+	if (rc == CT_OK && said_length(params, params + n) > CT_BODY_MAX)
+		return CT_TOOBIG;
 	if (rc == CT_OK)
 		rc = next_stream(&k, STDIN, params, &n);
 	/* nginx sends one at a time; libfcgi would lose a second one. */
@@ -230,6 +253,14 @@ char *const *
 ct_conn_params(const struct ct_conn *c)
 {
 	return c->req.envp;
+}
+
+enum ct_rc
+ct_conn_some(struct ct_conn *c, char *p, size_t n)
+{
+	return FCGX_GetStr(p, ct_int(n), c->req.in) == ct_int(n)
+		   ? CT_OK
+		   : CT_GONE_CLIENT;
 }
 
 enum ct_rc

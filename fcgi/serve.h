@@ -14,6 +14,7 @@
 #include "common/str.h"
 
 #define CT_CONN_TIMEOUT_S 3
+#define CT_BODY_MAX	  (64 * 1024) /* of a body that the loop takes */
 
 struct ct_conn;
 
@@ -37,7 +38,9 @@ void *ct_conn_user(struct ct_conn *c);
 
 /*
  * What has arrived: CT_OK: one whole request, so that reading it blocks
- * nowhere; CT_RETRY: a part of one; CT_GONE_CLIENT: the end, or what is no
+ * nowhere; CT_TOOBIG: the parameters of one whose body is longer than
+ * CT_BODY_MAX, so that reading those blocks nowhere, and the body is to be read
+ * on a thread; CT_RETRY: a part of one; CT_GONE_CLIENT: the end, or what is no
  * FastCGI request of a responder: free the connection. Never blocks, takes
  * nothing. The front loop's alone.
  */
@@ -55,6 +58,8 @@ char *const *ct_conn_params(const struct ct_conn *c);
  * shorter, longer, or the stream broke: answer nothing, do nothing, free it.
  */
 enum ct_rc ct_conn_body(struct ct_conn *c, char *p, size_t n) CT_MUSTCHECK;
+/* The next n bytes of a longer body. CT_GONE_CLIENT: there are less. */
+enum ct_rc ct_conn_some(struct ct_conn *c, char *p, size_t n) CT_MUSTCHECK;
 /* After this answer close the connection instead of keeping it. */
 void ct_conn_close_after(struct ct_conn *c);
 

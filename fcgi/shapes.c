@@ -110,6 +110,31 @@ const struct ct_shape ct_shapes[] = {
 	"a report that comes by mail each week"},
     {"Schedules", NULL, "schedules:[Schedule]", "oldest first"},
     {"ScheduleDone", NULL, "message:string data:Schedule", NULL},
+    {"ImportStarted", NULL,
+	"import_id:uuid mode:string=preview status:string=processing "
+	"message:string",
+	NULL},
+    {"ImportCounts", NULL, "new:int same:int conflicting:int refused:int",
+	"conflicting: there already with other contents, and left alone"},
+    {"ImportCat", NULL,
+	"directory:string=cat-01 cat_id:uuid? name:string=Miso is_new:bool "
+	"is_written:bool counts:any",
+	"a directory of the archive; cat_id: the cat that it becomes, null: it "
+	"was refused; counts: of each file"},
+    {"ImportProblem", NULL,
+	"what:string=refused file:string=cat-01/feeding.json line:int? "
+	"field:string?=amount_ml reason:string",
+	"what: refused or conflicting"},
+    {"ImportSummary", NULL,
+	"cats:[ImportCat] preferences:ImportCounts total:ImportCounts "
+	"problems:[ImportProblem] problem_count:int",
+	"the first 100 problems"},
+    {"Import", NULL,
+	"import_id:uuid mode:string=preview status:string=completed "
+	"progress:int byte_count:int rows_done:int summary:ImportSummary? "
+	"error:string? created_at:time finished_at:time? expires_at:time",
+	"mode: preview or run; status: processing, completed or error"},
+    {"Imports", NULL, "imports:[Import]", "newest first"},
     {"User", &ct_account_fields, NULL, "the account and its default cat"},
     {"Me", NULL, "user:User", NULL},
     {"UserDone", NULL, "message:string user:User", NULL},

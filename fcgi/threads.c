@@ -65,9 +65,15 @@ static void
 work_on(struct ct_lane *lane, struct ct_conn *c)
 {
 	struct ct_req *r = *(struct ct_req **)ct_conn_user(c);
+	bool is_upload = r->body_left > 0;
 
-	ct_gate_enter(r, lane);
+	/* The loop answered what is only to be read to its end. */
+	if (r->status == 0)
+		ct_gate_enter(r, lane);
+	ct_req_body_skip(r);
 	ct_resp_send(r);
+	if (is_upload)
+		atomic_fetch_sub(&lane->app->uploads, 1);
 	if (ct_conn_end(c))
 		ct_loop_park(lane->app, c);
 	else
@@ -108,7 +114,7 @@ work_at_once(struct ct_lane *lane, struct ct_conn *c)
 {
 	const struct ct_req *r = *(struct ct_req **)ct_conn_user(c);
 
-	if (lane->app->turns && r->route->class != CT_C_AUTH)
+	if (lane->app->turns && r->route && r->route->class != CT_C_AUTH)
 		ct_turn_busy(lane->app->turns);
 	work_on(lane, c);
 }

@@ -55,6 +55,10 @@ $(addprefix $(FBUILD)/fuzz_,query cookie route record): \
 $(addprefix $(FBUILD)/fuzz_,control): \
   $(patsubst %.c,$(FBUILD)/%.o,$(filter-out worker/main.c,$(WORKER_SRC)))
 
+# These have the worker's.
+$(addprefix $(FBUILD)/fuzz_,archive rows): \
+  $(patsubst %.c,$(FBUILD)/%.o,$(filter-out worker/main.c,$(WORKER_SRC)))
+
 versioned = $(addprefix $(1)/,fcgi/h_ops.o worker/events.o \
   worker/control_show.o): $(1)/gen/version.h
 $(eval $(call versioned,$(ABUILD)))

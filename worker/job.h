@@ -70,8 +70,9 @@ bool ct_job_is_last(const struct ct_job *job, enum ct_rc rc);
 const struct ct_json *ct_job_arg(
     const struct ct_job *job, const char *name, unsigned position);
 
-ct_task_fn ct_mail_send, ct_maintenance_inactive, ct_purge, ct_report_generate,
-    ct_report_sweep, ct_webhook_send;
+ct_task_fn ct_account_export, ct_account_import, ct_mail_send,
+    ct_maintenance_inactive, ct_purge, ct_report_generate, ct_report_sweep,
+    ct_webhook_send;
 ct_task_fn ct_test_echo, ct_test_sleep, ct_test_progress, ct_test_fail,
     ct_test_noop, ct_test_now, ct_test_crash, ct_test_effect;
 

@@ -9,6 +9,7 @@
 
 #include "common/metrics.h"
 #include "common/queue.h"
+#include "db/import.h"
 #include "db/mail.h"
 #include "db/outbox.h"
 #include "db/report.h"
@@ -69,9 +70,13 @@ give_up(struct relay *r, const struct ct_outbox *row, struct ct_err *err)
 {
 	enum ct_rc rc = CT_OK;
 
-	if (ct_str_is(row->task, CT_REPORT_TASK))
+	if (ct_str_is(row->task, CT_REPORT_TASK) ||
+	    ct_str_is(row->task, CT_EXPORT_TASK))
 		rc = ct_report_fail(r->pg, r->a, &row->id,
 		    CT_STR("The report could not be made."), err);
+	if (ct_str_is(row->task, CT_IMPORT_TASK))
+		rc = ct_import_fail(r->pg, r->a, &row->id,
+		    CT_STR("The archive could not be read."), err);
 	if (ct_str_is(row->task, CT_MAIL_TASK))
 		rc = ct_mail_end(r->pg, r->a, &row->id, "failed",
 		    CT_STR("The job ended without sending it."), 0, err);

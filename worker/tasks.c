@@ -7,6 +7,8 @@
 
 /* name, queue, function, retries, back-off s, soft s, hard s, flags */
 const struct ct_task ct_tasks[] = {
+    {"account.export", "reports", ct_account_export, 5, 5, 1800, 1860, 0},
+    {"account.import", "reports", ct_account_import, 8, 5, 3600, 3660, 0},
     {"mail.send", "mail", ct_mail_send, 20, 10, 60, 70, 0},
     {"maintenance.inactive", "maintenance", ct_maintenance_inactive, 3, 60, 600,
 	660, 0},

@@ -32,14 +32,19 @@ enum thing {
 	MEMBER,
 	INVITE,
 	WEBHOOK,
+	IMPORT,
 	THINGS
 };
+
+/* Taken for an archive until the worker has looked at it. */
+#define ZIP "PK\003\004 a sample"
 
 /* How the owner gets one; id: where the answer names it. */
 static const struct {
 	const char *method, *path, *body, *id;
-	bool of_cat; /* the members of its cat may see it */
-	bool own;    /* nobody but the account that made it */
+	bool of_cat;	  /* the members of its cat may see it */
+	bool own;	  /* nobody but the account that made it */
+	const char *type; /* of the body; NULL: JSON */
 } things[THINGS] = {
     [CAT] = {NULL, NULL, NULL, NULL, true, false},
     [FEEDING] = {"POST", "/api/feeding",
@@ -81,6 +86,8 @@ static const struct {
     [WEBHOOK] = {"POST", "/api/webhook",
 	"{'url':'https://localhost/$mark','cat_id':'$cat'}", "data.id", false,
 	true},
+    [IMPORT] = {"POST", "/api/import", ZIP, "import_id", false, true,
+	"application/zip"},
 };
 
 /*
@@ -98,8 +105,9 @@ struct sample {
 	enum role role;
 	int ok;
 	const char *query;
-	enum thing sub;	 /* its {sub} */
-	bool is_deleted; /* the thing is deleted first */
+	enum thing sub;	  /* its {sub} */
+	bool is_deleted;  /* the thing is deleted first */
+	const char *type; /* of the body; NULL: JSON */
 };
 
 #define IN_CAT "cat_id=$cat"
@@ -228,6 +236,14 @@ static const struct sample samples[] = {
     ROUTE(POST, W "/{id}/secret", .thing = WEBHOOK),
     ROUTE(POST, W "/{id}/test", .thing = WEBHOOK),
     ROUTE(GET, W "/{id}/delivery", .thing = WEBHOOK),
+
+    ROUTE(POST, A "/export", .ok = 202),
+    ROUTE(
+	POST, "/api/import", .body = ZIP, .type = "application/zip", .ok = 202),
+    ROUTE(GET, "/api/import", .ok = 200),
+    ROUTE(GET, "/api/import/{id}", .thing = IMPORT, .ok = 200),
+    ROUTE(POST, "/api/import/{id}/run", .thing = IMPORT, .ok = 202),
+    ROUTE(DELETE, "/api/import/{id}", .thing = IMPORT, .ok = 200),
 
     ROUTE(POST, R "/{word}", .body = "{'format':'csv','cat_id':'$cat'}",
 	.role = VIEWER),

@@ -82,6 +82,24 @@ def scheduled(who):
     t.check(mail(who.email, "report", 30), "a report came by mail")
 
 
+def archives(who):
+    """An export, and its archive sent in again; ids of both and of the job."""
+    made = post(who, "/api/auth/export")["report_id"]
+    t.check(wait_for("export", 20, lambda: who.send(
+        "GET", f"/api/report/status/{made}").json()["status"] == "completed"),
+        "an export was made")
+    name = os.path.join(os.environ["CATETUBE_FILES_DIR"], "reports",
+                        made + ".zip")
+    with open(name, "rb") as f:
+        r = who.upload("/api/import", f.read())
+    assert r.status == 202, r.body
+    sent = r.json()["import_id"]
+    t.check(wait_for("import", 20, lambda: who.send(
+        "GET", f"/api/import/{sent}").json()["status"] == "completed"),
+        "it was sent in")
+    return [made, sent, one(f"select job_id from import where id = '{sent}'")]
+
+
 def reads(who):
     """The status that the account's device gets."""
     return client().send("GET", "/api/tracker/today",
@@ -111,7 +129,7 @@ def everything(who):
     post(client(), "/api/auth/forgot-password", {"email": who.email})
     assert login(who.email, "not " + PASSWORD)[0] == 401
     login(who.email)
-    jobs = [report(who)]
+    jobs = [report(who)] + archives(who)
     post(who, "/api/auth/verify-email",
          {"token": token(who.email, "verify")})
     mail(who.email, "reset")
@@ -141,7 +159,7 @@ def nothing_is_left():
                  "report", "mail", "account_token", "audit_event",
                  "idempotency", "api_token", "account_preference",
                  "account_session", "daily_target", "report_schedule",
-                 "webhook"):
+                 "webhook", "import"):
         t.check(any(f.startswith(name + ":") for f in before),
                 f"{name} has something to lose")
     t.check(rows_with(jobs), "its jobs are in rows")
@@ -151,6 +169,7 @@ def nothing_is_left():
                f"convert_to('gone-{MARK}@example.test', 'UTF8'))")
     assert login(w.email, "not " + PASSWORD)[0] == 401
     t.same(one(failure), "1", "and a failed log-in")
+    w.close()  # nginx may have closed it: all that looking took long
     r = w.send("POST", "/api/auth/delete", {"password": PASSWORD})
     t.same(r.status, 200, "deleted")
     t.same((reads(w), w.send("GET", "/api/auth/me").status), (401, 401),

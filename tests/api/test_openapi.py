@@ -171,7 +171,10 @@ class Walk:
             self.account.call("POST", path[:-len("enable")] + "disable")
         # The version in the example of a delete is that of another entry.
         body = None if op.method == "DELETE" else self.example(op)
-        self.call(op, "example", path, body)
+        if op.upload:
+            self.look(op, "sample", self.account.upload(path))
+        else:
+            self.call(op, "example", path, body)
 
     def renew_for(self, op):
         self.left -= 1

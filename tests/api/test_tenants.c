@@ -221,6 +221,7 @@ try(struct walk *w, const struct caller *c, const struct sample *s,
 
 	if (s->body)
 		ask.body = ct_str_of(put_in(w, s->body, cat));
+	ask.type = s->type;
 	return send(w, c, &ask);
 }
 
@@ -235,23 +236,25 @@ make_thing(struct walk *w, enum thing t)
 	ask.path = put_in(w, things[t].path, w->cat);
 	if (things[t].body)
 		ask.body = ct_str_of(put_in(w, things[t].body, w->cat));
+	ask.type = things[t].type;
 	r = send(w, &w->callers[IS_OWNER], &ask);
 	if (r->status / 100 != 2)
 		ct_want(r, 201);
 	w->thing[t] = ct_path(w->owner, "%s", ct_text(r, things[t].id));
 }
 
+/* The worker is done with it, for good or bad. */
 static bool
-is_finished(struct walk *w)
+is_finished(struct walk *w, enum thing t)
 {
 	struct ct_ask ask = {.method = "GET",
-	    .path =
-		ct_path(w->owner, "/api/report/status/%s", w->thing[REPORT])};
+	    .path = ct_path(w->owner, "/api/%s/%s",
+		t == IMPORT ? "import" : "report/status", w->thing[t])};
 
 	return strcmp(
 		   ct_text(ct_want(send(w, &w->callers[IS_OWNER], &ask), 200),
 		       "status"),
-		   "completed") == 0;
+		   "processing") != 0;
 }
 
 static void
@@ -263,7 +266,8 @@ make_things(struct walk *w, const struct sample *s)
 	for (unsigned i = 0; i < ct_countof(of); i++)
 		if (of[i] != NONE)
 			make_thing(w, of[i]);
-	while (s->thing == REPORT && !is_finished(w)) {
+	while ((s->thing == REPORT || s->thing == IMPORT) &&
+	       !is_finished(w, s->thing)) {
 		assert_true(ct_mono_ms() < end);
 		nanosleep(&(struct timespec){0, 50000000}, NULL);
 	}
@@ -346,7 +350,7 @@ fingerprint(struct walk *w)
 	return ct_hand_get(w->hand, w->scratch,
 	    "select md5(string_agg(x.t || query_to_xml(format('select %%s as r"
 	    " from %%I t where %%I = %%L order by 1', case"
-	    " when x.t ~ '^(report|mail|job|webhook)' then 't.id::text'"
+	    " when x.t ~ '^(report|mail|job|webhook|import)' then 't.id::text'"
 	    " when x.t = 'api_token' then '(t.id, t.revoked_at)::text'"
 	    " else 't::text' end, x.t, x.c, x.v), true, true, '')::text, ','"
 	    " order by x.t, x.c)) as x from (select table_name::text as t,"

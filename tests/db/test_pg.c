@@ -435,6 +435,32 @@ test_cursor_error_and_abandon(void **state)
 	assert_int_equal(number(pg, &one), 1);
 }
 
+/* Closed, the server keeps nothing of it, with a batch on its way or not. */
+static void
+test_cursor_closed(void **state)
+{
+	static const struct ct_stmt open = {"open_cursors", CT_GLOBAL, CT_READ,
+	    "", NULL,
+	    "select count(*) as n from pg_cursors where name like "
+	    "'ct_cursor%'"};
+	const struct ct_res *r = NULL;
+
+	(void)state;
+	assert_int_equal(ct_pg_begin(pg, arena, true, &err), CT_OK);
+	struct ct_cursor *c = cursor(&series, 10, 100);
+	struct ct_cursor *d = cursor(&series, 1000, 10);
+	assert_int_equal(number(pg, &open), 2);
+	assert_int_equal(ct_cursor_next(c, arena, &r, &err), CT_OK);
+	assert_int_equal(ct_cursor_next(c, arena, &r, &err), CT_OK);
+	assert_int_equal(ct_res_rows(r), 0);
+	assert_int_equal(ct_cursor_close(c, &err), CT_OK);
+	assert_int_equal(number(pg, &open), 1);
+	assert_int_equal(ct_cursor_next(d, arena, &r, &err), CT_OK);
+	assert_int_equal(ct_cursor_close(d, &err), CT_OK);
+	assert_int_equal(number(pg, &open), 0);
+	assert_int_equal(ct_pg_commit(pg, &err), CT_OK);
+}
+
 static void
 test_copy(void **state)
 {
@@ -481,6 +507,7 @@ main(void)
 	    T(test_cursor),
 	    T(test_two_cursors),
 	    T(test_cursor_error_and_abandon),
+	    T(test_cursor_closed),
 	    T(test_copy),
 	};
 

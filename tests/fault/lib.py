@@ -250,7 +250,7 @@ class Client:
             head["Cookie"] = self.cookie
         if method != "GET":
             head["Origin"] = f"http://127.0.0.1:{self.port}"
-        if body is not None:
+        if body is not None and not isinstance(body, bytes):
             head["Content-Type"] = "application/json"
             body = json.dumps(body)
         begin = time.monotonic()
@@ -273,6 +273,9 @@ class Client:
         except (OSError, http.client.HTTPException) as e:
             self.close()
             return Answer(0, {}, repr(e).encode(), time.monotonic() - begin)
+
+    def upload(self, path, data, kind="application/zip"):
+        return self.send("POST", path, data, Content_Type=kind)
 
     def close(self):
         if self.conn is not None:

@@ -2,6 +2,9 @@
  * The door to libfcgi, within one process: a request that was cut anywhere is
  * none, and bytes that are no FastCGI end the connection and nothing else.
  */
+#include <stdlib.h>
+
+#include "fcgi/gate.h"
 #include "tests/fcgi/conn_fixture.h"
 
 static const struct ct_fcgi_req meal = {.method = "POST",
@@ -55,8 +58,8 @@ a_body_has_the_length_it_says(void **state)
 	    {"+16", CT_GONE_CLIENT}, {"16 ", CT_GONE_CLIENT},
 	    {" 16", CT_GONE_CLIENT}, {"0x10", CT_GONE_CLIENT},
 	    {"1e1", CT_GONE_CLIENT}, {"16,16", CT_GONE_CLIENT},
-	    {"65537", CT_TOOBIG}, {"4294967312", CT_TOOBIG},
-	    {"9223372036854775807", CT_TOOBIG},
+	    {"65537", CT_OK}, {"4294967312", CT_OK}, /* left to the gate */
+	    {"9223372036854775807", CT_OK},
 	    {"9223372036854775808", CT_GONE_CLIENT},
 	    {"18446744073709551632", CT_GONE_CLIENT}};
 	struct ct_req r;
@@ -68,6 +71,9 @@ a_body_has_the_length_it_says(void **state)
 		req.length = table[i].length;
 		if (outcome(ct_fcgi_request(arena, &req), &r) != table[i].rc)
 			fail_msg("CONTENT_LENGTH=\"%s\"", table[i].length);
+		if (table[i].rc == CT_OK)
+			assert_int_equal(r.body.n + ct_size(r.body_left),
+			    strtoull(table[i].length, NULL, 10));
 	}
 }
 
@@ -175,12 +181,128 @@ too_large_a_body_ends_the_connection(void **state)
 	(void)state;
 	req.length = "65537";
 	assert_int_equal(
-	    receive(c, peer, ct_fcgi_request(arena, &req), &r), CT_TOOBIG);
-	ct_resp_error(&r, &err);
+	    receive(c, peer, ct_fcgi_request(arena, &req), &r), CT_OK);
+	assert_true(ct_gate_open(&r));
+	assert_int_equal(r.status, 413);
+	ct_req_body_skip(&r);
 	ct_resp_send(&r);
 	shutdown(peer, SHUT_WR); /* else libfcgi lingers for 2 s */
 	assert_false(ct_conn_end(c));
 	assert_int_equal(ct_fcgi_read(peer, arena, 5000).status, 413);
+	ct_conn_free(c);
+	close(peer);
+}
+
+/* ------------------------------------------------------------ uploads */
+
+#define LONG 70000 /* more than the loop takes, less than a socket holds */
+
+/* An upload of LONG bytes, its body in pieces from 0 to 250. */
+static struct ct_fcgi_req
+upload_of(void)
+{
+	char *body = ct_arena_raw(arena, LONG);
+
+	for (size_t i = 0; i < LONG; i++)
+		body[i] = (char)(i % 251);
+	return (struct ct_fcgi_req){.method = "POST",
+	    .path = "/api/import",
+	    .type = "application/zip",
+	    .body = {body, LONG}};
+}
+
+static void
+a_long_body_is_read_in_pieces(void **state)
+{
+	struct ct_fcgi_req req = upload_of();
+	size_t got = 0, n;
+	struct ct_req r;
+	char piece[999];
+	int peer;
+	struct ct_conn *c = connect_pair(&peer);
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		assert_true(ct_fcgi_send(peer, ct_fcgi_request(arena, &req)));
+		assert_int_equal(ct_conn_peek(c), CT_TOOBIG);
+		assert_int_equal(ct_conn_begin(c), CT_OK);
+		assert_int_equal(ct_req_read(&r, c, &app, &err), CT_OK);
+		assert_int_equal(r.body_left, LONG);
+		assert_false(ct_gate_open(&r));
+		for (got = 0;; got += n) {
+			assert_int_equal(ct_req_body_next(&r, piece,
+					     sizeof(piece), &n, &err),
+			    CT_OK);
+			if (n == 0)
+				break;
+			assert_memory_equal(piece, req.body.p + got, n);
+		}
+		assert_int_equal(got, LONG);
+		ct_resp_message(&r, 202, "taken");
+		ct_resp_send(&r);
+		/* What was read whole leaves the connection open. */
+		assert_true(ct_conn_end(c));
+		assert_int_equal(ct_fcgi_read(peer, arena, 5000).status, 202);
+	}
+	ct_conn_free(c);
+	close(peer);
+}
+
+/* Its body is cut anywhere: what came is given, and then that it was cut. */
+static void
+a_cut_long_body_is_none(void **state)
+{
+	struct ct_fcgi_req req = upload_of();
+	struct ct_str whole = ct_fcgi_request(arena, &req);
+
+	(void)state;
+	for (size_t left = 1; left < LONG; left += left < 40 ? 1 : 7001) {
+		struct ct_str cut = {whole.p, whole.n - left};
+		enum ct_rc rc = CT_OK;
+		char piece[4096];
+		size_t n = 1;
+		struct ct_req r;
+		int peer;
+		struct ct_conn *c = connect_pair(&peer);
+
+		assert_true(ct_fcgi_send(peer, cut));
+		shutdown(peer, SHUT_WR);
+		assert_int_equal(ct_conn_peek(c), CT_TOOBIG);
+		assert_int_equal(ct_conn_begin(c), CT_OK);
+		assert_int_equal(ct_req_read(&r, c, &app, &err), CT_OK);
+		while (rc == CT_OK && n > 0)
+			rc = ct_req_body_next(
+			    &r, piece, sizeof(piece), &n, &err);
+		if (rc != CT_GONE_CLIENT)
+			fail_msg("%zu bytes before the end", left);
+		ct_resp_message(&r, 400, "cut");
+		ct_resp_send(&r);
+		assert_false(ct_conn_end(c));
+		ct_conn_free(c);
+		close(peer);
+	}
+}
+
+/* Refused before its body was wanted: the rest is read over. */
+static void
+a_refused_long_body_is_read_over(void **state)
+{
+	struct ct_fcgi_req req = upload_of();
+	struct ct_req r;
+	int peer;
+	struct ct_conn *c = connect_pair(&peer);
+
+	(void)state;
+	req.type = "text/plain";
+	assert_int_equal(
+	    receive(c, peer, ct_fcgi_request(arena, &req), &r), CT_OK);
+	assert_true(ct_gate_open(&r));
+	assert_int_equal(r.status, 415);
+	ct_req_body_skip(&r);
+	assert_int_equal(r.body_left, 0);
+	ct_resp_send(&r);
+	assert_true(ct_conn_end(c));
+	assert_int_equal(ct_fcgi_read(peer, arena, 5000).status, 415);
 	ct_conn_free(c);
 	close(peer);
 }
@@ -286,6 +408,9 @@ main(void)
 	    T(a_large_parameter_is_read_whole),
 	    T(a_kept_connection_carries_many),
 	    T(too_large_a_body_ends_the_connection),
+	    T(a_long_body_is_read_in_pieces),
+	    T(a_cut_long_body_is_none),
+	    T(a_refused_long_body_is_read_over),
 	    T(records_out_of_place_are_refused),
 	    T(records_of_others_are_skipped),
 	    T(claimed_lengths_cost_nothing),

@@ -98,7 +98,10 @@ ct_fcgi_request(struct ct_arena *a, const struct ct_fcgi_req *req)
 	pair(&params, "REQUEST_METHOD", req->method);
 	pair(&params, "DOCUMENT_URI", req->path);
 	pair(&params, "QUERY_STRING", req->query ? req->query : "");
-	pair(&params, "CONTENT_TYPE", req->body.p ? "application/json" : "");
+	pair(&params, "CONTENT_TYPE",
+	    req->type	  ? req->type
+	    : req->body.p ? "application/json"
+			  : "");
 	if (req->length || req->body.p)
 		pair(&params, "CONTENT_LENGTH",
 		    req->length ? req->length : length);

@@ -29,6 +29,7 @@ struct ct_fcgi_req {
 	const char *cookie; /* NULL: none */
 	const char *length; /* CONTENT_LENGTH; NULL: that of the body */
 	struct ct_str body; /* absent: none */
+	const char *type;   /* of the body; NULL: application/json */
 	bool close;	    /* do not ask to keep the connection */
 	/* Further parameters, "NAME=value"; NULL-terminated where shorter. */
 	const char *more[8];

@@ -24,7 +24,7 @@ SAN := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
   -fno-sanitize-recover=undefined
 LDHARD := -pie -Wl,-z,relro,-z,now
 LIBS := -lfcgi -lpq -lhiredis -lcjson -lsodium -lcrypto -lpasswdqc -loath \
-  -lqrencode -lcurl -lsystemd -lpthread -lm
+  -lqrencode -lcurl -lexpat -lzstd -lsystemd -lpthread -lm
 INC := -I. -I$(BUILD) -isystem /usr/include/postgresql
 
 ifeq ($(ASAN),1)

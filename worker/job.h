@@ -70,6 +70,7 @@ bool ct_job_is_last(const struct ct_job *job, enum ct_rc rc);
 const struct ct_json *ct_job_arg(
     const struct ct_job *job, const char *name, unsigned position);
 
+ct_task_fn ct_backup_run_task, ct_backup_verify_task;
 ct_task_fn ct_mail_send, ct_maintenance_inactive, ct_purge, ct_report_generate;
 ct_task_fn ct_test_echo, ct_test_sleep, ct_test_progress, ct_test_fail,
     ct_test_noop, ct_test_now, ct_test_crash;

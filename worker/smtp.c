@@ -1,8 +1,9 @@
-/* The door to libcurl; see smtp.h. */
+/* Mail by libcurl; see smtp.h. */
 #include "worker/smtp.h"
 
-#include <curl/curl.h>
 #include <string.h>
+
+#include "common/curl_internal.h"
 
 #define CONNECT_MS 10000L
 #define TOTAL_MS   30000L

@@ -1,5 +1,5 @@
 /*
- * The door to libcurl, as far as mail goes: one message to one address.
+ * The door to a mail server: one message to one address.
  */
 #ifndef CT_WORKER_SMTP_H
 #define CT_WORKER_SMTP_H

@@ -7,6 +7,8 @@
 
 /* name, queue, function, retries, back-off s, soft s, hard s, flags */
 const struct ct_task ct_tasks[] = {
+    {"backup.run", "backups", ct_backup_run_task, 5, 60, 14400, 14460, 0},
+    {"backup.verify", "backups", ct_backup_verify_task, 3, 60, 14400, 14460, 0},
     {"mail.send", "mail", ct_mail_send, 20, 10, 60, 70, 0},
     {"maintenance.inactive", "maintenance", ct_maintenance_inactive, 3, 60, 600,
 	660, 0},

@@ -1,7 +1,8 @@
 #!/bin/bash
-# Each third-party header is included by one file. libpq and hiredis have a
-# family: their doors are db/pg_internal.h, for db/pg.c, db/pg_*.c and what sets
-# up a schema, and common/redis_internal.h, for common/redis*.c.
+# Each third-party header is included by one file. libpq, hiredis and libcurl
+# have a family: their doors are db/pg_internal.h, for db/pg.c, db/pg_*.c and what
+# sets up a schema, common/redis_internal.h, for common/redis*.c, and
+# common/curl_internal.h, for one file for each protocol.
 . "$(dirname "$0")/lib.sh"
 
 system='(assert|ctype|dirent|dlfcn|endian|errno|fcntl|fnmatch|getopt|glob|grp'
@@ -30,3 +31,6 @@ grep -rlE --include='*.[ch]' 'db/pg_internal[.]h' . |
 grep -rlE --include='*.[ch]' 'common/redis_internal[.]h' . |
   grep -vE "^[.]/(tests/|common/redis(_reply)?[.]c$)" |
   verdict "doors: redis_internal.h only in common/redis, redis_reply"
+grep -rlE --include='*.[ch]' 'common/curl_internal[.]h' . |
+  grep -vE "^[.]/(tests/|common/s3[.]c$|worker/smtp[.]c$)" |
+  verdict "doors: curl_internal.h only in common/s3, worker/smtp"

@@ -24,7 +24,7 @@ SAN := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
   -fno-sanitize-recover=undefined
 LDHARD := -pie -Wl,-z,relro,-z,now
 LIBS := -lfcgi -lpq -lhiredis -lcjson -lsodium -lcrypto -lpasswdqc -loath \
-  -lqrencode -larchive -lcurl -lsystemd -lpthread -lm
+  -lqrencode -larchive -lcurl -lexpat -lzstd -lsystemd -lpthread -lm
 # What makes spreadsheets and pages only the worker needs. Not as their .pc
 # files have it: warnings about their headers are not ours.
 PAGE_LIBS := -lxlsxwriter -lminizip -lpangocairo-1.0 -lpango-1.0 \

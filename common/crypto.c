@@ -14,6 +14,15 @@ _Static_assert(CT_KEY == crypto_secretbox_KEYBYTES, "key");
 _Static_assert(
     CT_SEAL_MORE == crypto_secretbox_NONCEBYTES + crypto_secretbox_MACBYTES,
     "seal");
+_Static_assert(sizeof(crypto_secretstream_xchacha20poly1305_state) <=
+		   sizeof(struct ct_stream),
+    "stream");
+_Static_assert(
+    CT_KEY == crypto_secretstream_xchacha20poly1305_KEYBYTES &&
+	CT_STREAM_HEAD == crypto_secretstream_xchacha20poly1305_HEADERBYTES &&
+	CT_STREAM_MORE == crypto_secretstream_xchacha20poly1305_ABYTES,
+    "stream");
+_Static_assert(CT_SHA256 == crypto_hash_sha256_BYTES, "sha256");
 
 #define TOKEN_BYTES 32
 #define URLSAFE	    sodium_base64_VARIANT_URLSAFE_NO_PADDING
@@ -138,6 +147,52 @@ ct_unseal(struct ct_arena *a, const uint8_t key[CT_KEY], struct ct_str sealed,
 }
 
 void
+ct_stream_seal_begin(struct ct_stream *s, const uint8_t key[CT_KEY],
+    uint8_t head[CT_STREAM_HEAD])
+{
+	if (crypto_secretstream_xchacha20poly1305_init_push(
+		(void *)s->state, head, key) != 0)
+		ct_bug("a sealed stream cannot begin");
+}
+
+void
+ct_stream_seal(struct ct_stream *s, struct ct_str plain, struct ct_str about,
+    bool last, uint8_t *out)
+{
+	uint8_t tag = last ? crypto_secretstream_xchacha20poly1305_TAG_FINAL
+			   : crypto_secretstream_xchacha20poly1305_TAG_MESSAGE;
+
+	if (crypto_secretstream_xchacha20poly1305_push((void *)s->state, out,
+		NULL, (const uint8_t *)text_of(plain), plain.n,
+		(const uint8_t *)text_of(about), about.n, tag) != 0)
+		ct_bug("a piece of %zu bytes cannot be sealed", plain.n);
+}
+
+void
+ct_stream_open_begin(struct ct_stream *s, const uint8_t key[CT_KEY],
+    const uint8_t head[CT_STREAM_HEAD])
+{
+	if (crypto_secretstream_xchacha20poly1305_init_pull(
+		(void *)s->state, head, key) != 0)
+		ct_bug("a sealed stream cannot be opened");
+}
+
+bool
+ct_stream_open(struct ct_stream *s, struct ct_str sealed, struct ct_str about,
+    bool *last, uint8_t *out)
+{
+	uint8_t tag;
+
+	if (sealed.n < CT_STREAM_MORE ||
+	    crypto_secretstream_xchacha20poly1305_pull((void *)s->state, out,
+		NULL, &tag, (const uint8_t *)sealed.p, sealed.n,
+		(const uint8_t *)text_of(about), about.n) != 0)
+		return false;
+	*last = tag == crypto_secretstream_xchacha20poly1305_TAG_FINAL;
+	return true;
+}
+
+void
 ct_wipe(void *p, size_t n)
 {
 	sodium_memzero(p, n);
@@ -177,6 +232,12 @@ ct_hmac_sha256(const void *key, size_t key_n, const void *p, size_t n,
 	crypto_auth_hmacsha256_update(&state, p, n);
 	crypto_auth_hmacsha256_final(&state, out);
 	sodium_memzero(&state, sizeof(state));
+}
+
+void
+ct_sha256(const void *p, size_t n, uint8_t out[CT_SHA256])
+{
+	crypto_hash_sha256(out, n > 0 ? p : (const void *)"", n);
 }
 
 void

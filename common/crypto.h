@@ -11,6 +11,9 @@
 #define CT_TOKEN_TEXT	 44  /* 32 random bytes as base64url + NUL */
 #define CT_KEY		 32  /* bytes of a key that seals */
 #define CT_SEAL_MORE	 40  /* bytes that a sealed text is longer */
+#define CT_STREAM_HEAD	 24  /* bytes from which a sealed stream is opened */
+#define CT_STREAM_MORE	 17  /* bytes that each of its pieces is longer */
+#define CT_SHA256	 32  /* bytes */
 #define CT_PASSWORD_HASH 128 /* "$argon2id$…" + NUL, as libsodium's */
 
 /* Once per process, before anything else here; aborts where it fails. */
@@ -43,12 +46,31 @@ enum ct_rc ct_unseal(struct ct_arena *a, const uint8_t key[CT_KEY],
     struct ct_str sealed, struct ct_str *out) CT_MUSTCHECK;
 void ct_wipe(void *p, size_t n); /* zeros that the compiler leaves in */
 
+/*
+ * Pieces that open in the order in which they were sealed, the last one marked
+ * as such. about: what else each is bound to; the same is given to open it.
+ */
+struct ct_stream {
+	uint64_t state[8];
+};
+void ct_stream_seal_begin(struct ct_stream *s, const uint8_t key[CT_KEY],
+    uint8_t head[CT_STREAM_HEAD]);
+/* out: plain.n + CT_STREAM_MORE bytes. */
+void ct_stream_seal(struct ct_stream *s, struct ct_str plain,
+    struct ct_str about, bool last, uint8_t *out);
+void ct_stream_open_begin(struct ct_stream *s, const uint8_t key[CT_KEY],
+    const uint8_t head[CT_STREAM_HEAD]);
+/* out: sealed.n - CT_STREAM_MORE bytes. False: not a byte may be trusted. */
+bool ct_stream_open(struct ct_stream *s, struct ct_str sealed,
+    struct ct_str about, bool *last, uint8_t *out) CT_MUSTCHECK;
+
 /* 256 random bits as text for a client, and the digest that we store. */
 void ct_token_new(char out_text[CT_TOKEN_TEXT], uint8_t out_hash[CT_DIGEST]);
 /* The digest of a token that a client sent; any length of input. */
 void ct_token_hash(struct ct_str text, uint8_t out_hash[CT_DIGEST]);
 
 void ct_digest(const void *p, size_t n, uint8_t out[CT_DIGEST]);
+void ct_sha256(const void *p, size_t n, uint8_t out[CT_SHA256]);
 /*
  * A token that needs not be kept: keyed digest of what and the n bytes at p,
  * as base64url. The same inputs give the same text. key: of any length, but

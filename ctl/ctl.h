@@ -46,6 +46,7 @@ int ctl_enqueue(struct ctl *c, int argc, char **argv);
 int ctl_jobs(struct ctl *c, int argc, char **argv);
 int ctl_cron(struct ctl *c, int argc, char **argv);
 int ctl_import(struct ctl *c, int argc, char **argv);
+int ctl_backup(struct ctl *c, int argc, char **argv);
 
 /* One line on standard error; returns CTL_USAGE. */
 int ctl_usage(const char *fmt, ...) CT_PRINTF(1, 2);
@@ -53,5 +54,8 @@ int ctl_usage(const char *fmt, ...) CT_PRINTF(1, 2);
 int ctl_fail(const struct ct_err *err);
 /* True where the one argument after the command is `flag`. */
 bool ctl_flag(int argc, char **argv, const char *flag);
+
+/* Forget every cached answer and copy of a session in Redis. CT_RETRY. */
+enum ct_rc ctl_drop_copies(struct ctl *c, struct ct_err *err) CT_MUSTCHECK;
 
 #endif

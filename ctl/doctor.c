@@ -12,6 +12,7 @@
 #include "common/clock.h"
 #include "common/jw.h"
 #include "ctl/ctl.h"
+#include "db/backup.h"
 #include "db/migrate.h"
 #include "db/verify.h"
 
@@ -19,6 +20,7 @@
 #define CLOCK_WARN_MS 1000
 #define CLOCK_FAIL_MS 30000
 #define SECRET_MIN    32
+#define BACKUP_OLD_H  26
 
 enum verdict { OK, WARN, FAIL };
 static const char *const verdicts[] = {"ok", "WARN", "FAIL"};
@@ -238,6 +240,33 @@ check_mail(struct ctl *c, struct result *r)
 		    "lost the password");
 }
 
+static void
+check_backup(struct ctl *c, struct result *r)
+{
+	int64_t at = CT_NULL_I64, hours;
+	struct ct_err err;
+
+	ct_err_clear(&err);
+	if (!c->conf.backup_to[0]) {
+		say(r, WARN,
+		    "CATETUBE_BACKUP_TO is empty: nothing brings the data back "
+		    "when a disk breaks");
+		return;
+	}
+	if (ct_backup_check_conf(&c->conf, &err) != CT_OK ||
+	    ct_backup_log_last(c->pg, c->arena, &at, &err) != CT_OK) {
+		say_err(r, FAIL, &err);
+		return;
+	}
+	if (at == CT_NULL_I64) {
+		say(r, WARN, "none was made yet");
+		return;
+	}
+	hours = (ct_now_us() - at) / INT64_C(3600000000);
+	say(r, hours > BACKUP_OLD_H ? WARN : OK,
+	    "the last one is %" PRId64 " hours old", hours);
+}
+
 static const struct check checks[] = {
     {"postgresql", check_postgresql},
     {"clock", check_clock},
@@ -248,6 +277,7 @@ static const struct check checks[] = {
     {"run_dir", check_run_dir},
     {"secret_key", check_secret},
     {"mail", check_mail},
+    {"backup", check_backup},
 };
 
 static void

@@ -34,6 +34,9 @@ static const struct ctl_command commands[] = {
 	{"import", "FILE --account MAIL [--preview]", "bring the archive of an "
 	    "export into an account",
 	    ctl_import, CTL_PG},
+	{"backup", "list | run | check | verify | restore | keygen",
+	    "make, list, try and restore backups (docs/BACKUP.md)",
+	    ctl_backup, CTL_CONF},
 	{"doctor", "", "look whether everything the service needs is there",
 	    ctl_doctor, CTL_CONF},
 	{"config", "[sample | markdown]", "list every option of the service",

@@ -7,9 +7,8 @@
 #include "db/account.h"
 #include "db/totp.h"
 
-/* A session's copy in Redis holds the role: all copies go at once. */
-static enum ct_rc
-drop_copies(struct ctl *c, struct ct_err *err)
+enum ct_rc
+ctl_drop_copies(struct ctl *c, struct ct_err *err)
 {
 	const char *url = c->conf.redis_cache_url[0] ? c->conf.redis_cache_url
 						     : c->conf.redis_url;
@@ -35,7 +34,8 @@ set_role(struct ctl *c, char **argv)
 	if (ct_account_set_role(c->pg, c->arena, ct_str_of(argv[2]),
 		ct_str_of(argv[3]), &id, &err) != CT_OK)
 		return ctl_fail(&err);
-	if (drop_copies(c, &err) != CT_OK)
+	/* A session's copy in Redis holds the role. */
+	if (ctl_drop_copies(c, &err) != CT_OK)
 		fputs("catetubectl: Redis is away; sessions show the old role "
 		      "for 5 minutes at the most\n",
 		    stderr);

@@ -6,6 +6,7 @@
 #include "db/admin.h"
 #include "db/api_token.h"
 #include "db/audit.h"
+#include "db/backup.h"
 #include "db/cat.h"
 #include "db/erasure.h"
 #include "db/export.h"
@@ -69,6 +70,10 @@ const struct ct_stmt *const *const ct_stmt_tables[] = {
     ct_outbox_stmts,
     ct_job_run_stmts,
     ct_idempotency_stmts,
+    ct_manifest_stmts,
+    ct_backup_stmts,
+    ct_backup_restore_stmts,
+    ct_backup_log_stmts,
     NULL,
 };
 

@@ -73,6 +73,8 @@ const struct ct_json *ct_job_arg(
 ct_task_fn ct_account_export, ct_account_import, ct_mail_send,
     ct_maintenance_inactive, ct_purge, ct_report_generate, ct_report_sweep,
     ct_webhook_send;
+ct_task_fn ct_backup_run_task, ct_backup_verify_task;
+ct_task_fn ct_mail_send, ct_maintenance_inactive, ct_purge, ct_report_generate;
 ct_task_fn ct_test_echo, ct_test_sleep, ct_test_progress, ct_test_fail,
     ct_test_noop, ct_test_now, ct_test_crash, ct_test_effect;
 

@@ -9,6 +9,7 @@
 #include "common/crypto.h"
 #include "common/metrics.h"
 #include "db/account_token.h"
+#include "db/backup.h"
 #include "worker/node.h"
 
 static void
@@ -79,6 +80,8 @@ check(const struct ct_conf *conf, struct ct_err *err)
 		rc = check_schedule(conf, err);
 	if (rc == CT_OK)
 		rc = ct_mail_key_check(conf, err);
+	if (rc == CT_OK)
+		rc = ct_backup_check_conf(conf, err);
 	if (rc == CT_OK)
 		rc = ct_queues_parse(&queues, a, conf->queues, err);
 	if (rc == CT_OK)

@@ -9,6 +9,8 @@
 const struct ct_task ct_tasks[] = {
     {"account.export", "reports", ct_account_export, 5, 5, 1800, 1860, 0},
     {"account.import", "reports", ct_account_import, 8, 5, 3600, 3660, 0},
+    {"backup.run", "backups", ct_backup_run_task, 5, 60, 14400, 14460, 0},
+    {"backup.verify", "backups", ct_backup_verify_task, 3, 60, 14400, 14460, 0},
     {"mail.send", "mail", ct_mail_send, 20, 10, 60, 70, 0},
     {"maintenance.inactive", "maintenance", ct_maintenance_inactive, 3, 60, 600,
 	660, 0},

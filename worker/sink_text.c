@@ -54,6 +54,19 @@ sign_bytes(unsigned char c)
 	return c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
 }
 
+char *
+ct_sink_xml_safe(char *text)
+{
+	char *p = text;
+
+	while ((p = strstr(p, "\xef\xbf")) != NULL) {
+		if ((unsigned char)p[2] > 0xbd)
+			p[2] = (char)0xbd;
+		p += 2;
+	}
+	return text;
+}
+
 void
 ct_sink_xml_text(struct ct_str v, char *out, size_t room)
 {
@@ -68,16 +81,13 @@ ct_sink_xml_text(struct ct_str v, char *out, size_t room)
 			n += 6;
 			signs += 6;
 		}
-		/* U+FFFE and U+FFFF become U+FFFD. */
 		memcpy(out + n, v.p + i, len);
-		if (len == 3 && memcmp(out + n, "\xef\xbf", 2) == 0 &&
-		    (unsigned char)out[n + 2] > 0xbd)
-			out[n + 2] = (char)0xbd;
 		n += len;
 		i += len;
 		signs++;
 	}
 	out[n] = '\0';
+	ct_sink_xml_safe(out);
 }
 
 static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",

@@ -18,6 +18,9 @@ bool ct_sink_true(const struct ct_field *f, const void *obj);
  */
 void ct_sink_xml_text(struct ct_str v, char *out, size_t room);
 
+/* In place: U+FFFE and U+FFFF, which no XML may hold, become U+FFFD. */
+char *ct_sink_xml_safe(char *text);
+
 /* "2 Jun 2025"; out holds CT_DAY_WORDS bytes. */
 #define CT_DAY_WORDS 16
 char *ct_day_words(int32_t day, char out[CT_DAY_WORDS]);

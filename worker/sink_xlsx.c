@@ -24,7 +24,7 @@
 #define EXCEL_DAY0 25569       /* 1970-01-01 in days of a spreadsheet */
 #define DAY_US	   86400e6
 
-enum style { HEAD, TEXT, DAY, TIME, ML, KG, INT, PLAIN, STYLES };
+enum style { HEAD, HEAD_NUMBER, TEXT, DAY, TIME, ML, KG, INT, PLAIN, STYLES };
 
 struct col {
 	const struct ct_field *f;
@@ -98,6 +98,7 @@ make_styles(struct book *b)
 	} look[STYLES] = {
 	    /* A cell that is text stays text when somebody edits it. */
 	    [HEAD] = {NULL, LXW_ALIGN_LEFT},
+	    [HEAD_NUMBER] = {NULL, LXW_ALIGN_RIGHT},
 	    [TEXT] = {"@", LXW_ALIGN_LEFT},
 	    [DAY] = {"yyyy-mm-dd", LXW_ALIGN_LEFT},
 	    [TIME] = {"yyyy-mm-dd hh:mm", LXW_ALIGN_LEFT},
@@ -114,9 +115,17 @@ make_styles(struct book *b)
 		if (look[i].number != NULL)
 			format_set_num_format(b->style[i], look[i].number);
 	}
-	format_set_bold(b->style[HEAD]);
-	format_set_bottom(b->style[HEAD], LXW_BORDER_THIN);
-	format_set_text_wrap(b->style[HEAD]);
+	for (int i = HEAD; i <= HEAD_NUMBER; i++) {
+		format_set_bold(b->style[i]);
+		format_set_bottom(b->style[i], LXW_BORDER_THIN);
+		format_set_text_wrap(b->style[i]);
+	}
+}
+
+static char *
+safe(const struct ct_sink *s, struct ct_str text)
+{
+	return ct_sink_xml_safe(ct_str_cstr(s->a, text));
 }
 
 static void
@@ -128,9 +137,9 @@ xlsx_open(struct ct_sink *s, const struct ct_report *r,
 	    .tmpdir = ct_arena_printf(s->a, "%s", s->dir),
 	    .use_zip64 = s->row_count > BIG_ROWS};
 	lxw_doc_properties about = {
-	    .title = ct_arena_printf(
-		s->a, "%.*s: %s", CT_STR_FMT(r->kind), ct_sink_cat(s->a, head)),
-	    .author = ct_str_cstr(s->a, head->asked_by),
+	    .title = ct_arena_printf(s->a, "%.*s: %s", CT_STR_FMT(r->kind),
+		safe(s, ct_str_of(ct_sink_cat(s->a, head)))),
+	    .author = safe(s, head->asked_by),
 	    /* A second run gives the same file. */
 	    .created = (time_t)(r->created_at / 1000000),
 	};
@@ -176,6 +185,12 @@ style_of(const struct ct_field *f)
 
 	return f->unit != NULL && strcmp(f->unit, "kg") == 0 ? KG
 							     : by_type[f->type];
+}
+
+static bool
+is_number(enum style style)
+{
+	return style == ML || style == KG || style == INT;
 }
 
 static double
@@ -256,7 +271,7 @@ set_up_print(struct ct_sink *s)
 {
 	struct book *b = own(s);
 	struct ct_buf foot;
-	const char *cat = ct_sink_cat(s->a, b->head);
+	const char *cat = safe(s, ct_str_of(ct_sink_cat(s->a, b->head)));
 
 	/* 255 signs at the most, & doubled. */
 	ct_buf_init(&foot, s->a, 256);
@@ -315,9 +330,10 @@ head_row(struct ct_sink *s)
 	for (i = 0; i < b->ncols; i++) {
 		check(s, worksheet_set_column(
 			     b->ws, i, i, width_of(b->col[i].f), NULL));
-		check(s,
-		    worksheet_write_string(b->ws, 0, i,
-			heading(b, s->a, &c[i], b->col[i].f), b->style[HEAD]));
+		check(s, worksheet_write_string(b->ws, 0, i,
+			     heading(b, s->a, &c[i], b->col[i].f),
+			     b->style[is_number(b->col[i].style) ? HEAD_NUMBER
+								 : HEAD]));
 	}
 	b->row = 1;
 }
@@ -357,7 +373,9 @@ overview_rows(struct ct_sink *s, const void *obj)
 	if (!add_sheet(s))
 		return;
 	check(s, worksheet_set_column(b->ws, 0, 0, 40, NULL));
-	check(s, worksheet_set_column(b->ws, 1, 1, 30, NULL));
+	check(s, worksheet_set_column(b->ws, 1, 1, 14, NULL));
+	worksheet_set_portrait(b->ws);
+	worksheet_fit_to_pages(b->ws, 1, 1);
 	for (int i = 0; i < b->ncols; i++, b->row++) {
 		check(s,
 		    worksheet_write_string(b->ws, b->row, 0,
@@ -450,6 +468,8 @@ add_chart(struct ct_sink *s, const struct chart *c)
 	chart_axis_set_num_format(chart->x_axis, "yyyy-mm-dd");
 	chart_axis_set_name(chart->y_axis, c->unit);
 	chart_axis_set_num_format(chart->y_axis, "General");
+	if (c->y[1] != NULL)
+		chart_axis_set_min(chart->y_axis, 0);
 	if (c->y[1] == NULL)
 		chart_legend_set_position(chart, LXW_CHART_LEGEND_NONE);
 	else

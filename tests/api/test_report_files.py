@@ -303,6 +303,20 @@ def empty():
                 f"{kind}: sheets without charts")
 
 
+def hostile_name():
+    """What XML and cairo refuse, in the places outside of cells."""
+    who = registered()
+    cat = who.send("GET", "/api/auth/me").json()["user"]["cat_id"]
+    name = "A&B \uffff \ufdd0 &P <x>"
+    sql(f"update cat set name = '{name}' where id = '{cat}';"
+        f"update account set first_name = '{name}' where id = '{who.id}'")
+    who.send("POST", "/api/weight/", {"weight_g": 4000})
+    book = openpyxl.load_workbook(io.BytesIO(made(who, "summary", "xlsx")))
+    t.same(book.properties.title, "summary: " + name.replace("\uffff", "\ufffd"),
+           "a name that XML refuses")
+    t.check("A&B" in text_of(made(who, "summary", "pdf")), "and cairo")
+
+
 def long_one(who):
     """More entries than a PDF holds: the newest ones, and it says so."""
     sql(f"""insert into feeding (cat_id, id, given_at, care_day, amount_ul)
@@ -329,6 +343,7 @@ def main():
     xlsx(who)
     pdf(who)
     empty()
+    hostile_name()
     long_one(who)
     return t.end()
 

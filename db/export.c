@@ -258,7 +258,7 @@ archived(const struct ct_field *f)
 {
 	static const char *const needed[] = {"id", "time_given", NULL};
 	static const char *const stamps[] = {
-	    "care_day", "created_at", "updated_at", "by_name", NULL};
+	    "cat_id", "care_day", "created_at", "updated_at", "by_name", NULL};
 	struct ct_field out = *f;
 
 	out.flags &= CT_F_REQUIRED | CT_F_NULLABLE;

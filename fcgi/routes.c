@@ -192,7 +192,7 @@ const struct ct_route ct_routes[] = {
 
     ROUTE(POST, A "/export", LOGIN, REPORT, h_export,
 	"ask for an archive of all that the account has; a report",
-	.flags = CT_R_IDEM, .out = "202 ReportStarted 409"),
+	.out = "202 ReportStarted 409"),
     ROUTE(POST, "/api/import", FULL, REPORT, h_import_add,
 	"send in an archive; it is looked at first", .flags = CT_R_UPLOAD,
 	.out = "202 ImportStarted 409"),

@@ -90,7 +90,8 @@ fresh(const struct ct_archive_noun *noun, struct ct_archive_row *row)
 	} else if (noun->rows->out == &ct_cat_fields) {
 		ct_cat_defaults(c);
 		c->name = CT_STR("");
-		c->created_at = CT_NULL_I64;
+		c->created_at = c->updated_at = CT_NULL_I64;
+		c->version = 1;
 	} else if (noun->rows->out == &ct_target_fields) {
 		t->created_at = CT_NULL_I64;
 	} else {

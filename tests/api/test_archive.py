@@ -602,6 +602,11 @@ def others(data, ann):
                f"'{eve.id}' and cat_id in ("
                + ",".join(f"'{c}'" for c in ann.cats) + ")"), "0",
            "nor lets her in")
+    # Nor in a helper's, who may log but owns nothing of it.
+    preview(ann.helper, data)
+    ran = run(ann.helper)
+    t.same((fingerprint(ann), [c["is_new"] for c in ran["summary"]["cats"]]),
+           (before, [True] * 6), "a helper gets cats of the helper's own")
     done(ann)
     for scope, status in (("read", 403), ("full", 403)):
         token = post(ann, "/api/auth/token", {
@@ -630,6 +635,50 @@ def handed_over(data):
     t.check(any("another owner" in x["reason"] for x in p), f"told: {p[:1]}")
     t.same(fingerprint(heir), before, "the heir keeps it as it is")
     done(who)
+
+
+def one_at_a_time(ann):
+    sql(f"update report set state = 'running' where id = '{ann.report}'")
+    lift()
+    r = ann.send("POST", "/api/auth/export")
+    t.same((r.status, r.json()["code"]), (409, "busy"), "a second export")
+    sql(f"update report set state = 'ready' where id = '{ann.report}'")
+    made = send_in(ann, b"PK\3\4")
+    settled(ann, made)
+    sql(f"update import set state = 'running', is_run = false where id = "
+        f"'{made}'")
+    r = ann.send("POST", f"/api/import/{made}/run")
+    t.same((r.status, r.json()["code"]), (409, "busy"), "while looked at")
+    sql(f"update import set is_run = true where id = '{made}'")
+    job = f"select job_id from import where id = '{made}'"
+    before = one(job)
+    t.same((ann.send("POST", f"/api/import/{made}/run").status, one(job)),
+           (202, before), "while it runs, asking again does nothing")
+    sql(f"update import set state = 'failed' where id = '{made}'")
+    ann.made = made
+    done(ann)
+
+
+def expired(data):
+    who = registered()
+    made = send_in(who, data)
+    settled(who, made)
+    name = os.path.join(os.environ["CATETUBE_FILES_DIR"], "uploads",
+                        made + ".zip")
+    t.check(os.path.exists(name), "an archive is kept")
+    sql("update import set expires_at = now() - interval '1 second' where id ="
+        f" '{made}'")
+    t.same((who.send("GET", f"/api/import/{made}").status, who.send(
+        "POST", f"/api/import/{made}/run").status, who.send(
+        "GET", "/api/import").json()["imports"]), (404, 404, []),
+        "after its day it is not to be seen")
+    tool = os.path.join(os.path.dirname(os.environ.get(
+        "CATETUBE_FCGI", "build/catetube-fcgi")), "catetubectl")
+    subprocess.run([tool, "enqueue", "maintenance.purge", "--queue",
+                    "maintenance"], check=True, stdout=subprocess.DEVNULL)
+    t.check(wait_for("purge", 30, lambda: not os.path.exists(name) and one(
+        f"select count(*) from import where id = '{made}'") == "0"),
+        "and the purge takes it out, with its file")
 
 
 # ---- the upload itself
@@ -713,6 +762,8 @@ def main():
     two_profiles(data)
     others(data, ann)
     handed_over(data)
+    one_at_a_time(ann)
+    expired(data)
     uploads(data)
     by_the_operator(data)
     return t.end()

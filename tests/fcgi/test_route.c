@@ -255,6 +255,11 @@ every_row_is_complete(void **state)
 			assert_true(t->who > CT_W_OPEN && t->who < CT_W_LOCAL);
 			assert_non_null(t->body);
 		}
+		if (t->flags & CT_R_UPLOAD) {
+			assert_int_equal(t->method, CT_POST);
+			assert_true(t->who > CT_W_OPEN && t->who < CT_W_LOCAL);
+			assert_true(!t->body && !(t->flags & CT_R_SLOW));
+		}
 		/* What is about a cat by its path has it there. */
 		if (t->flags & CT_R_CAT)
 			assert_ptr_equal(

@@ -274,6 +274,35 @@ stalled(struct ct_str bytes, int64_t watch_ms)
 	return worst;
 }
 
+/* More uploads that say nothing further than there are threads for them. */
+static void
+stalled_uploads_delay_nobody(void **state)
+{
+	struct ct_fcgi_req req = {.method = "POST",
+	    .path = "/api/import",
+	    .cookie = cookie,
+	    .type = "application/zip",
+	    .length = "1000000",
+	    .body = CT_STR("PK\003\004")};
+	struct ct_str whole = ct_fcgi_request(arena, &req);
+	int fd[8];
+
+	(void)state;
+	for (size_t i = 0; i < ct_countof(fd); i++) {
+		fd[i] = ct_fcgi_dial(sock);
+		/* Without the end of the body. */
+		assert_true(
+		    ct_fcgi_send(fd[i], (struct ct_str){whole.p, whole.n - 8}));
+	}
+	for (int i = 0; i < 10; i++)
+		assert_true(healthy_ms() < DELAY_MAX_MS);
+	for (size_t i = 0; i < ct_countof(fd); i++) {
+		assert_true(ct_fcgi_wait_close(fd[i], DEADLINE_MS));
+		close(fd[i]);
+	}
+	healthy_ms();
+}
+
 static void
 a_stalled_peer_delays_nobody(void **state)
 {
@@ -424,6 +453,7 @@ main(void)
 	    cmocka_unit_test(who_never_reads_is_closed),
 	    cmocka_unit_test(a_dripping_peer_is_closed_and_delays_nobody),
 	    cmocka_unit_test(a_stalled_peer_delays_nobody),
+	    cmocka_unit_test(stalled_uploads_delay_nobody),
 	};
 
 	return cmocka_run_group_tests(tests, group_up, stores_down);

@@ -249,25 +249,35 @@ differs(const struct ct_manifest_table *saved,
 	    CT_STR_FMT(saved->name));
 }
 
-/* Both are in the order of their names. */
+static int
+by_name(const struct ct_manifest_table *x, const struct ct_manifest_table *y)
+{
+	size_t n = x->name.n < y->name.n ? x->name.n : y->name.n;
+	int c = memcmp(x->name.p, y->name.p, n);
+
+	return c ? c : (x->name.n > y->name.n) - (x->name.n < y->name.n);
+}
+
+/* Both are in the order of their names, byte by byte. */
 enum ct_rc
 ct_manifest_compare(const struct ct_manifest *saved,
     const struct ct_manifest *found, struct ct_err *err)
 {
-	for (size_t i = 0; i < saved->n; i++) {
+	for (size_t i = 0; i < saved->n || i < found->n; i++) {
 		const struct ct_manifest_table *s = &saved->table[i];
 		const struct ct_manifest_table *f = &found->table[i];
+		int c = i == saved->n ? 1 : i == found->n ? -1 : by_name(s, f);
 
-		if (i >= found->n || !ct_str_eq(s->name, f->name))
+		if (c < 0)
 			return ct_fail(err, CT_CONFLICT, "differs",
 			    "table %.*s was saved and is not there",
 			    CT_STR_FMT(s->name));
+		if (c > 0)
+			return ct_fail(err, CT_CONFLICT, "differs",
+			    "table %.*s was not saved and is there",
+			    CT_STR_FMT(f->name));
 		if (s->rows != f->rows || !ct_str_eq(s->sum, f->sum))
 			return differs(s, f, err);
 	}
-	if (found->n > saved->n)
-		return ct_fail(err, CT_CONFLICT, "differs",
-		    "table %.*s was not saved and is there",
-		    CT_STR_FMT(found->table[saved->n].name));
 	return CT_OK;
 }

@@ -57,6 +57,7 @@ test_damage(void **state)
 	assert_true(d.bytes > 4 * 65569 && d.bytes < 8 << 20);
 	fill(url);
 	before = manifest_of(url);
+	set_aside = 0;
 	damage(d.name, "cut.ctb", 1, 0, 0);
 	damage(d.name, "chunk.ctb", (ct_size(d.bytes) - 64) % 65569, 0, 0);
 	damage(d.name, "flip.ctb", 0, 200000, 0);
@@ -78,6 +79,7 @@ test_damage(void **state)
 	refused(d.name, url, "wrong_key");
 	b->key[0] ^= 1;
 	same(before, manifest_of(url));
+	assert_int_equal(set_aside, 0);
 	/* None of them is a name of ours, so none is the newest. */
 	assert_int_equal(ct_backup_read(b, NULL, &other, &err), CT_OK);
 	assert_string_equal(other.name, d.name);
@@ -117,6 +119,46 @@ test_no_dump(void **state)
 	ct_err_clear(&err);
 	assert_int_equal(ct_backup_run(b, &id, &d, &err), CT_INVALID);
 	assert_int_equal(entries(), 1);
+}
+
+/* Something is lost on the way: it is noticed, and what was there stays. */
+static void
+test_not_everything(void **state)
+{
+	static const char *const losses[] = {
+	    "delete from public.feeding where id = (select min(id::text)::uuid"
+	    " from public.feeding)",
+	    "update public.cat set name = 'other' where id = (select"
+	    " min(id::text)::uuid from public.cat)",
+	    "drop table public.water", "create table public.more (n int)"};
+	static const char *const says[] = {"public.feeding has 999 rows, 1000",
+	    "public.cat holds other values", "public.water was saved and",
+	    "public.more was not saved and"};
+	const struct ct_manifest *before;
+	struct ct_backup_done d = made(), v;
+	const char *url = empty();
+
+	(void)state;
+	fill(url);
+	before = manifest_of(url);
+	for (size_t i = 0; i < ct_countof(losses); i++) {
+		program("pg_restore",
+		    ct_arena_printf(a,
+			"#!/bin/sh\n/usr/lib/postgresql/15/bin/pg_restore "
+			"\"$@\" || exit 1\nexec psql -qX -c \"%s\"\n",
+			losses[i]));
+		ct_err_clear(&err);
+		assert_int_equal(
+		    ct_backup_verify(b, d.name, cluster->url, &v, &err),
+		    CT_CONFLICT);
+		assert_string_equal(err.code, "differs");
+		if (!strstr(err.msg, says[i]))
+			fail_msg("%s", err.msg);
+	}
+	assert_int_equal(restore(d.name, url, true, NULL), CT_CONFLICT);
+	assert_string_equal(err.code, "differs");
+	conf.pg_bin = "/usr/lib/postgresql/15/bin";
+	same(before, manifest_of(url));
 }
 
 /* The address is in the environment of pg_dump, not among its arguments. */
@@ -254,6 +296,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    CASE(test_damage),
 	    CASE(test_no_dump),
+	    CASE(test_not_everything),
 	    CASE(test_no_secret_in_arguments),
 	    CASE(test_one_at_a_time),
 	    CASE(test_stopped),

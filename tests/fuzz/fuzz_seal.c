@@ -52,7 +52,7 @@ static void
 damaged(struct ct_arena *a, const uint8_t *how, struct ct_str text)
 {
 	/* A long text, so that there are several chunks. */
-	size_t times = how[0] % 4 ? 1 : 150000 / (text.n + 1) + 1;
+	size_t times = how[0] % 16 ? 1 : 150000 / (text.n + 1) + 1;
 	struct ct_buf plain, file, out;
 	struct ct_sealer *s;
 	struct ct_err err;
@@ -69,12 +69,12 @@ damaged(struct ct_arena *a, const uint8_t *how, struct ct_str text)
 	require(ct_sealer_put(s, plain.p, plain.n, &err) == CT_OK &&
 		ct_sealer_end(s, &err) == CT_OK);
 	at = ((size_t)how[1] << 16 | (size_t)how[2] << 8 | how[3]) % file.n;
-	if (how[0] & 16)
+	if (how[0] & 32)
 		file.n = at;
 	else if (how[4])
 		file.p[at] ^= (char)how[4];
 	rc = unseal(a, ct_buf_str(&file), how[5] ? how[5] : 70000, &out);
-	require((rc == CT_OK) == (!(how[0] & 16) && !how[4]));
+	require((rc == CT_OK) == (!(how[0] & 32) && !how[4]));
 	require(out.n <= plain.n && memcmp(out.p, plain.p, out.n) == 0);
 	require(rc != CT_OK || out.n == plain.n);
 }

@@ -294,8 +294,10 @@ def held(storm, wid):
 
 def one_freeze(storm, batch, whole):
     node = storm.nodes[0]
-    wid = node.wid(storm.r)
-    batch.push(24)
+    wid = lib.wait_for("a place", 20, lambda: node.wid(storm.r))
+    if wid is None:
+        raise SystemExit("fault: a node has no place")
+    batch.push(60)
     batch.promise(8)
     lib.wait_for("jobs of the node", 10,
                  lambda: len(held(storm, wid)) > 2, 0.005)

@@ -460,10 +460,11 @@ def main():
     good = sum(n for k, n in seen.items() if isinstance(k, int) and k < 300)
     t.check("enough of them went through", [] if total >= REQUESTS * 0.99
             and good > total / 20 else [f"{total}, {good} of them good"])
+    # Once: who looks too often is limited, and sees nothing.
+    after = snapshot(account, victim)
     t.check("what the victim has is as it was",
-            [p for p, b in snapshot(account, victim).items()
-             if before.get(p) != b]
-            + [p for p in before if p not in snapshot(account, victim)])
+            [p for p in sorted(before | after)
+             if before.get(p) != after.get(p)])
     status, _, body = c.Client().send(b"GET", b"/health")
     t.check("it is healthy behind that", [] if status == 200
             and b'"healthy"' in body else [f"{status} {body!r}"])

@@ -187,7 +187,7 @@ def kill_redis(stack):
 # QUEUE.md 5.1: what may live for ever. Everything else must have an end.
 NAMED = re.compile(
     r"(default|reports|mail|backups|maintenance|silent)(\x06\x16[369])?"
-    r"|jq:(w|sched|dead|leader:epoch|proc:[^|]*|pause:[a-z]+)"
+    r"|jq:(w|sched|dead|done|leader:epoch|proc:[^|]*|pause:[a-z]+)"
     r"|_kombu\.binding\..*|ct:epoch")
 
 

@@ -197,14 +197,15 @@ class Events:
     """celery events --dump, read as it comes."""
 
     def __init__(self, url):
-        self.out = tempfile.TemporaryFile("w+")
+        self.out = tempfile.NamedTemporaryFile("w+")
         self.p = subprocess.Popen(
             [*CELERY, "-b", url, "events", "--dump"], cwd="/",
             stdout=self.out, stderr=subprocess.STDOUT, text=True)
 
     def text(self):
-        self.out.seek(0)
-        return self.out.read()
+        # Another open file: the position of this one is where it writes.
+        with open(self.out.name, encoding="utf-8") as f:
+            return f.read()
 
     def end(self):
         self.p.kill()

@@ -357,7 +357,8 @@ def t_hostile(s):
     assert "was not understood" in log
     assert "src=bug" not in log and "Sanitizer" not in log
     # Nothing but what is known by name lies about without an end.
-    known = (b"jq:w", b"jq:sched", b"jq:dead", b"jq:proc:", b"_kombu.binding.", b"default")
+    known = (b"jq:w", b"jq:sched", b"jq:dead", b"jq:done", b"jq:proc:",
+             b"_kombu.binding.", b"default")
     lasting = [k for k in s.redis.scan_iter("*") if s.redis.ttl(k) == -1
                and not k.startswith(known)]
     assert lasting == [], lasting

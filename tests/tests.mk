@@ -52,12 +52,10 @@ FBUILD ?= build-fuzz
 $(addprefix $(FBUILD)/fuzz_,query cookie route record): \
   $(patsubst %.c,$(FBUILD)/%.o,$(filter-out fcgi/main.c,$(FCGI_SRC)))
 # And these the worker's.
-$(addprefix $(FBUILD)/fuzz_,control): \
+$(addprefix $(FBUILD)/fuzz_,archive control rows): \
   $(patsubst %.c,$(FBUILD)/%.o,$(filter-out worker/main.c,$(WORKER_SRC)))
-
-# These have the worker's.
-$(addprefix $(FBUILD)/fuzz_,archive rows): \
-  $(patsubst %.c,$(FBUILD)/%.o,$(filter-out worker/main.c,$(WORKER_SRC)))
+$(addprefix $(FBUILD)/fuzz_,archive control rows): LIBS += $(PAGE_LIBS)
+$(FBUILD)/worker/page.o: FUZZ_CFLAGS += $(PAGE_INC)
 
 versioned = $(addprefix $(1)/,fcgi/h_ops.o worker/events.o \
   worker/control_show.o): $(1)/gen/version.h

@@ -220,10 +220,7 @@ ct_import_list(struct ct_pg *pg, struct ct_arena *a,
 	ct_p_uuid(&p, account);
 	if (ct_pg_run(pg, &list, &p, a, &r, err) != CT_OK)
 		return err->rc;
-	*n = ct_res_rows(r);
-	*out = ct_arena_alloc(a, (size_t)*n * sizeof(**out) + 1);
-	for (int i = 0; i < *n; i++)
-		ct_res_get(r, i, &ct_import_fields, &(*out)[i]);
+	*out = ct_res_all(r, &ct_import_fields, a, n);
 	return CT_OK;
 }
 

@@ -70,10 +70,7 @@ take(struct ct_pg *pg, struct ct_arena *a, const struct ct_stmt *st,
 
 	if (ct_pg_run(pg, st, p, a, &r, err) != CT_OK)
 		return err->rc;
-	*n = ct_res_rows(r);
-	*out = ct_arena_alloc(a, (size_t)*n * sizeof(**out) + 1);
-	for (int i = 0; i < *n; i++)
-		ct_res_get(r, i, &ct_outbox_fields, &(*out)[i]);
+	*out = ct_res_all(r, &ct_outbox_fields, a, n);
 	return CT_OK;
 }
 

@@ -142,6 +142,9 @@ int32_t ct_res_day(const struct ct_res *r, int row, int col);
  */
 void ct_res_get(
     const struct ct_res *r, int row, const struct ct_fields *t, void *obj);
+/* All rows, as an array of that struct on a; *n: how many. Never NULL. */
+void *ct_res_all(const struct ct_res *r, const struct ct_fields *t,
+    struct ct_arena *a, int *n);
 
 /*
  * Prepare every registered statement on pg and compare the columns of those

@@ -378,3 +378,16 @@ ct_res_get(
 			get_field(r, row, col, &t->f[i], at);
 	}
 }
+
+void *
+ct_res_all(const struct ct_res *r, const struct ct_fields *t,
+    struct ct_arena *a, int *n)
+{
+	char *all;
+
+	*n = ct_res_rows(r);
+	all = ct_arena_alloc(a, (size_t)*n * t->size + 1);
+	for (int i = 0; i < *n; i++)
+		ct_res_get(r, i, t, all + (size_t)i * t->size);
+	return all;
+}

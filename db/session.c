@@ -222,10 +222,7 @@ ct_session_list(struct ct_pg *pg, struct ct_arena *a,
 	ct_p_i64(&p, idle_days);
 	if (ct_pg_run(pg, &list, &p, a, &r, err) != CT_OK)
 		return err->rc;
-	*n = ct_res_rows(r);
-	*rows = ct_arena_alloc(a, (size_t)*n * sizeof(**rows) + 1);
-	for (int i = 0; i < *n; i++)
-		ct_res_get(r, i, &ct_session_fields, &(*rows)[i]);
+	*rows = ct_res_all(r, &ct_session_fields, a, n);
 	return CT_OK;
 }
 

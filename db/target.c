@@ -71,10 +71,7 @@ ct_target_list(struct ct_pg *pg, struct ct_arena *a,
 	ct_p_i64(&p, CT_TARGETS_SHOWN);
 	if (ct_pg_run(pg, &list, &p, a, &r, err) != CT_OK)
 		return err->rc;
-	*n = ct_res_rows(r);
-	*out = ct_arena_alloc(a, (size_t)*n * sizeof(**out) + 1);
-	for (int i = 0; i < *n; i++)
-		ct_res_get(r, i, &ct_target_fields, &(*out)[i]);
+	*out = ct_res_all(r, &ct_target_fields, a, n);
 	return *n > 0 ? CT_OK : ct_cat_role(pg, a, account, cat, &role, err);
 }
 

@@ -250,10 +250,7 @@ ct_webhook_list(struct ct_pg *pg, struct ct_arena *a,
 	ct_p_uuid(&p, account);
 	if (ct_pg_run(pg, &list, &p, a, &r, err) != CT_OK)
 		return err->rc;
-	*n = ct_res_rows(r);
-	*out = ct_arena_alloc(a, (size_t)*n * sizeof(**out) + 1);
-	for (int i = 0; i < *n; i++)
-		ct_res_get(r, i, &ct_webhook_fields, &(*out)[i]);
+	*out = ct_res_all(r, &ct_webhook_fields, a, n);
 	return CT_OK;
 }
 
@@ -346,10 +343,7 @@ ct_delivery_list(struct ct_pg *pg, struct ct_arena *a,
 	key(&p, a, account, webhook);
 	if (ct_pg_run(pg, &deliveries, &p, a, &r, err) != CT_OK)
 		return err->rc;
-	*n = ct_res_rows(r);
-	*out = ct_arena_alloc(a, (size_t)*n * sizeof(**out) + 1);
-	for (int i = 0; i < *n; i++)
-		ct_res_get(r, i, &ct_delivery_fields, &(*out)[i]);
+	*out = ct_res_all(r, &ct_delivery_fields, a, n);
 	return *n > 0 ? CT_OK
 		      : ct_webhook_get(pg, a, account, webhook, &w, err);
 }

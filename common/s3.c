@@ -383,12 +383,6 @@ ct_s3_call(struct ct_s3 *s, const struct ct_s3_ask *ask,
 	}
 }
 
-static void
-close_handle(void *h)
-{
-	curl_easy_cleanup(h);
-}
-
 /* scheme://host[:port], nothing behind it. */
 static bool
 is_endpoint(const char *s)
@@ -442,19 +436,12 @@ enum ct_rc
 ct_s3_open(struct ct_arena *a, const struct ct_conf *conf, struct ct_str bucket,
     struct ct_s3 **out, struct ct_err *err)
 {
-	static bool ready;
 	struct ct_s3 *s;
 
 	if (check(conf, bucket, err) != CT_OK)
 		return err->rc;
-	if (!ready && curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-		ct_bug("libcurl cannot be initialised");
-	ready = true;
 	s = ct_arena_alloc(a, sizeof(*s));
-	s->h = curl_easy_init();
-	if (!s->h)
-		ct_bug("libcurl gave no handle");
-	ct_arena_defer(a, close_handle, s->h);
+	s->h = ct_curl_new(a, s->error);
 	s->conf = conf;
 	s->base = ct_arena_printf(
 	    a, "%s/%.*s", conf->s3_endpoint, CT_STR_FMT(bucket));

@@ -4,8 +4,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "common/curl_internal.h"
 #include "common/weburl.h"
-#include "worker/curl_internal.h"
 
 #define TOTAL_MS    5000L
 #define BODY_READ   1024

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "worker/curl_internal.h"
+#include "common/curl_internal.h"
 
 #define CONNECT_MS 10000L
 #define TOTAL_MS   30000L

@@ -2,8 +2,7 @@
 # Each third-party header is included by one file. libpq and hiredis have a
 # family: their doors are db/pg_internal.h, for db/pg.c, db/pg_*.c and what sets
 # up a schema, and common/redis_internal.h, for common/redis*.c. libcurl's is
-# common/curl_internal.h, for common/s3.c, and worker/curl_internal.h, for what
-# else leaves the worker.
+# common/curl_internal.h, for one file for each protocol.
 . "$(dirname "$0")/lib.sh"
 
 system='(assert|ctype|dirent|dlfcn|endian|errno|fcntl|fnmatch|getopt|glob|grp'
@@ -18,9 +17,7 @@ third_party() { # "file header" lines of C files under the directories
     grep -vE " $system$"
 }
 
-# Two doors lead to libcurl.
-third_party common care db fcgi worker ctl |
-  grep -v '^common/curl_internal[.]h curl/curl[.]h$' | sort -u | awk '
+third_party common care db fcgi worker ctl | sort -u | awk '
   { n[$2]++; files[$2] = files[$2] " " $1 }
   END { for (h in n) if (n[h] > 1) print h " is included by" files[h] }
 ' | sort | verdict "doors: one file per library header"
@@ -34,9 +31,6 @@ grep -rlE --include='*.[ch]' 'db/pg_internal[.]h' . |
 grep -rlE --include='*.[ch]' 'common/redis_internal[.]h' . |
   grep -vE "^[.]/(tests/|common/redis(_reply)?[.]c$)" |
   verdict "doors: redis_internal.h only in common/redis, redis_reply"
-grep -rlE --include='*.[ch]' 'worker/curl_internal[.]h' . |
-  grep -vE "^[.]/(tests/|worker/(curl|post|smtp)[.]c$)" |
-  verdict "doors: curl_internal.h only in worker/curl, post, smtp"
 grep -rlE --include='*.[ch]' 'common/curl_internal[.]h' . |
-  grep -vE "^[.]/(tests/|common/s3[.]c$)" |
-  verdict "doors: common/curl_internal.h only in common/s3"
+  grep -vE "^[.]/(tests/|common/(curl|s3)[.]c$|worker/(post|smtp)[.]c$)" |
+  verdict "doors: curl_internal.h only in common/curl, s3, worker/post, smtp"

@@ -49,7 +49,7 @@ printf '#include <curl/curl.h>\n' >"$tree/worker/mail.c"
 judge 'doors refuses a second door' 1 doors
 breaks doors 'libpq elsewhere' fcgi/w.c '#include <libpq-fe.h>\n'
 breaks doors 'the libpq family elsewhere' fcgi/w.c '#include "db/pg_internal.h"\n'
-breaks doors 'libcurl elsewhere' worker/w.c '#include "worker/curl_internal.h"\n'
+breaks doors 'libcurl elsewhere' worker/w.c '#include "common/curl_internal.h"\n'
 breaks size 'a long file' db/w.c "$(printf '\\n%.0s' $(seq 601))"
 breaks size 'a long function' db/w.c \
   "int\nb(void)\n{\n$(printf '\ta();\\n%.0s' $(seq 60))}\n"

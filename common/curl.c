@@ -1,5 +1,5 @@
 /* The door to libcurl; see curl_internal.h. */
-#include "worker/curl_internal.h"
+#include "common/curl_internal.h"
 
 static void
 close_handle(void *h)

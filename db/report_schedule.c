@@ -4,8 +4,6 @@
 #include "db/account.h"
 #include "db/report.h"
 
-static const char *const kinds[] = {"feeding", "medication", "combined", NULL};
-static const char *const formats[] = {"csv", "json", NULL};
 static const char *const weekdays[] = {"monday", "tuesday", "wednesday",
     "thursday", "friday", "saturday", "sunday", NULL};
 
@@ -17,9 +15,9 @@ static const struct ct_field fields[] = {
     {"id", CT_T_UUID, AT(id), OUT, 0, 0, NULL, NULL, NULL, "key"},
     {"cat_id", CT_T_UUID, AT(cat_id), CT_F_CREATE, 0, 0, NULL, NULL, NULL,
 	"the cat; left out: the default cat"},
-    {"type", CT_T_ENUM, AT(kind), 0, 0, 0, "kind", kinds, NULL,
+    {"type", CT_T_ENUM, AT(kind), 0, 0, 0, "kind", ct_report_kinds, NULL,
 	"what the report is about"},
-    {"format", CT_T_ENUM, AT(format), 0, 0, 0, NULL, formats, NULL,
+    {"format", CT_T_ENUM, AT(format), 0, 0, 0, NULL, ct_report_formats, NULL,
 	"of the file"},
     {"weekday", CT_T_ENUM, AT(weekday), CT_F_REQUIRED, 0, 0, NULL, weekdays,
 	NULL, "day on which it comes"},
@@ -171,7 +169,7 @@ ct_report_schedule_add(struct ct_pg *pg, struct ct_arena *a,
 	ct_p_uuid(&p, &s->cat_id);
 	ct_p_uuid(&p, &s->id);
 	ct_p_text(&p, s->kind);
-	ct_p_text(&p, s->format);
+	ct_p_text(&p, ct_report_format(s->format));
 	ct_p_text(&p, s->weekday);
 	ct_p_i64(&p, s->hour);
 	ct_p_text(&p, s->timezone);
@@ -239,7 +237,7 @@ ct_report_schedule_set(struct ct_pg *pg, struct ct_arena *a,
 	ct_p_uuid(&p, account);
 	ct_p_uuid(&p, &s->id);
 	ct_p_text(&p, s->kind);
-	ct_p_text(&p, s->format);
+	ct_p_text(&p, ct_report_format(s->format));
 	ct_p_text(&p, s->weekday);
 	ct_p_i64(&p, s->hour);
 	ct_p_text(&p, s->timezone);

@@ -53,8 +53,8 @@ CT_HANDLER(h_report_schedule_add)
 	uint64_t seen;
 
 	ct_fields_clear(&ct_report_schedule_fields, &s);
-	s.kind = CT_STR("combined");
-	s.format = CT_STR("csv");
+	s.kind = CT_STR("summary");
+	s.format = CT_STR("pdf");
 	s.enabled = true;
 	if (ct_req_bind(r, CT_BIND_CREATE, &s, &seen, err) != CT_OK ||
 	    ct_req_cat(r, &s.cat_id, err) != CT_OK)

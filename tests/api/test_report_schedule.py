@@ -62,7 +62,7 @@ def crud():
     s = ask(w)
     t.same([s[k] for k in ("type", "format", "weekday", "hour", "timezone",
                            "enabled", "deliverable", "last_at", "cat_id")],
-           ["combined", "csv", "monday", 7, None, True, True, None, w.cat],
+           ["summary", "pdf", "monday", 7, None, True, True, None, w.cat],
            "defaults")
     one_of = f"{PATH}/{s['id']}"
     t.same(w.send("GET", one_of).json(), s, "read back")
@@ -150,6 +150,22 @@ def weeks():
         t.same(got, want, f"{zone}, day {day}, {hour} o'clock")
 
 
+def summary_by_mail():
+    """What comes where nothing else was asked for: the vet's page."""
+    w = confirmed(email=f"page-{os.urandom(4).hex()}@example.test")
+    w.send("POST", "/api/feeding/", {"amount_ml": 42.5})
+    late(ask(w)["id"])
+    sweep()
+    m = mail(w.email, "report", 60)
+    t.check(m is not None, "a mail with the summary came")
+    (f,) = m.iter_attachments()
+    t.same(f.get_content_type(), "application/pdf", "it is a PDF")
+    t.check(f.get_filename().startswith("summary-report-"), "named so")
+    t.check(f.get_payload(decode=True).startswith(b"%PDF-"), "and a whole one")
+    s = ask(w, format="excel")
+    t.same(s["format"], "xlsx", "excel is xlsx")
+
+
 def by_mail():
     w = confirmed(email=f"weekly-{os.urandom(4).hex()}@example.test",
                   first_name="Ada", cat_name="Mi\u00df \u2615")
@@ -157,7 +173,7 @@ def by_mail():
         "amount_ml": 42.5, "notes": "=now()",
         "time_given": (datetime.datetime.now(datetime.timezone.utc) -
                        datetime.timedelta(days=2)).isoformat()})
-    s = ask(w, type="feeding")["id"]
+    s = ask(w, type="feeding", format="csv")["id"]
     late(s)
     # Many sweeps at once, and one more: still one report.
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
@@ -271,7 +287,8 @@ def too_large_and_gone(w, s):
 
 HELPER = confirmed()
 pair = None
-for part in (crud, refused, weeks, by_mail, nobody_else, too_large_and_gone):
+for part in (crud, refused, weeks, summary_by_mail, by_mail, nobody_else,
+             too_large_and_gone):
     print(part.__name__, flush=True)
     got = part(*pair) if part.__code__.co_argcount else part()
     pair = got or pair

@@ -3,12 +3,13 @@
 #
 #   check.sh [--ring NAME]... [--asan] [--keep] [NAME...]
 #
-# --ring: only these of unit fcgi worker lint db job api interop golden fuzz
+# --ring: only these of unit fcgi worker lint db job api interop golden fault fuzz
 # --asan: the programs of the stack are the ASan + UBSan build
 # --keep: leave logs and data behind (a failure does so anyway)
 # NAME:   only test programs whose path contains one of the names
 #
-# One line per program, then `N passed, N failed` alone on the last line.
+# Two rings run side by side. One line per program, then `N passed, N failed`
+# alone on the last line.
 set -uo pipefail
 export LC_ALL=C.UTF-8
 
@@ -30,7 +31,7 @@ while [ $# -gt 0 ]; do
   --asan) export ASAN=1 BUILD=build-asan-bin ;;
   --keep) keep=1 ;;
   -*)
-    sed -n '2,11s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,12s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
   *) names+=("$1") ;;
@@ -50,16 +51,27 @@ out=$work/out
 mkdir "$out"
 # The stack's user must reach its own directory below.
 chmod 711 "$work"
-passed=0 failed=0 stack_up=
+# Every program's counts, a line each: the lanes below are shells of their own.
+tally=$work/tally
+: >"$tally"
+lanes=()
 
 finish() {
+  local passed failed
   trap '' INT TERM
+  if [ ${#lanes[@]} -gt 0 ]; then
+    kill "${lanes[@]}"
+    pkill -P "$(IFS=, && echo "${lanes[*]}")"
+  fi 2>/dev/null
+  wait
+  read -r passed failed < <(awk '{ p += $1; f += $2 } END { print p + 0, f + 0 }' "$tally")
   if [ $((passed + failed)) = 0 ]; then
     echo "check: no test was run"
     failed=1
   fi
-  [ -z "$stack_up" ] || scripts/stack down >"$out/down.log" 2>&1
-  if [ -n "$keep" ] || [ $failed -gt 0 ]; then
+  [ ! -d "$work/var" ] ||
+    CATETUBE_VAR=$work/var scripts/stack down >"$out/down.log" 2>&1
+  if [ -n "$keep" ] || [ "$failed" -gt 0 ]; then
     echo "check: logs are in $work"
   else
     rm -rf "$work"
@@ -69,14 +81,17 @@ finish() {
   exit $((failed > 0))
 }
 trap finish EXIT
-trap 'failed=$((failed + 1)); exit 1' INT TERM
+trap 'echo 0 1 >>"$tally"; exit 1' INT TERM
 
 report() { # name, passed, failed, seconds, log
-  printf '%-34s %4d passed, %d failed  %6.1f s\n' "$1" "$2" "$3" "$4"
-  passed=$((passed + $2)) failed=$((failed + $3))
-  if [ "$3" -gt 0 ]; then
-    tail -n "${TAIL:-40}" "$5" | sed 's/^/    | /'
-  fi
+  {
+    flock 9
+    printf '%-34s %4d passed, %d failed  %6.1f s\n' "$1" "$2" "$3" "$4"
+    echo "$2 $3" >&9
+    if [ "$3" -gt 0 ]; then
+      tail -n "${TAIL:-40}" "$5" | sed 's/^/    | /'
+    fi
+  } 9>>"$tally"
 }
 
 # What a program's output says: cmocka's totals, lint's lines, or a last line
@@ -170,6 +185,7 @@ free_port() {
   done
 }
 
+stack_up= # by the lane that needs it
 start_stack() {
   case $stack_up in
   yes) return 0 ;;
@@ -252,11 +268,25 @@ replay_fuzz() {
   done
 }
 
+# Those of some rings that were asked for, one after the other.
+lane() { # ring...
+  local r
+  for r; do
+    ! has_ring "$r" || run_ring "$r"
+  done
+}
+
 scripts/deps.sh --test || {
-  failed=1
+  echo 0 1 >>"$tally"
   exit 1
 }
 build_all
-for r in "${rings[@]}"; do
-  run_ring "$r"
-done
+# Two at a time: most of what these do is wait. The second is what shares the
+# stack. What kills and floods has the machine to itself.
+lane unit fcgi worker lint db job &
+lanes+=($!)
+lane api interop golden &
+lanes+=($!)
+wait "${lanes[@]}"
+lanes=()
+lane fault fuzz

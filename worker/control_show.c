@@ -13,7 +13,7 @@
 
 #define ARGS_MAX       2048 /* bytes of arguments that are shown */
 #define BODY_MAX       8192 /* bytes of a body that is decoded for that */
-#define SCHEDULED_MAX  "50"
+#define SCHEDULED_MAX  "250"
 #define SCHEDULED_SIZE "16384"
 
 static void

@@ -28,6 +28,10 @@ static const struct ct_stmt take_pending = {"outbox_take_pending", CT_GLOBAL,
     CT_WRITE, "i", &ct_outbox_fields,
     COLS "where state = 'pending' order by created_at limit $1"
 	 " for update skip locked"};
+static const struct ct_stmt waits = {"outbox_waits", CT_GLOBAL, CT_READ, "",
+    NULL,
+    "select 1 where exists (select from job_outbox where state = 'pending')"
+    " or exists (select from erasure)"};
 static const struct ct_stmt take_sent = {"outbox_take_sent", CT_GLOBAL,
     CT_WRITE, "ii", &ct_outbox_fields,
     COLS "where state = 'sent' and sent_at < now() - make_interval("
@@ -58,8 +62,8 @@ static const struct ct_stmt reopen = {"outbox_reopen", CT_GLOBAL, CT_WRITE, "u",
     " update job_outbox set state = 'sent', sent_at = now(), done_at = null"
     " where id = $1 and (state = 'failed' or exists (select from m))"};
 
-const struct ct_stmt *const ct_outbox_stmts[] = {
-    &take_pending, &take_sent, &sent, &failed, &purge, &count, &reopen, NULL};
+const struct ct_stmt *const ct_outbox_stmts[] = {&waits, &take_pending,
+    &take_sent, &sent, &failed, &purge, &count, &reopen, NULL};
 
 static enum ct_rc
 take(struct ct_pg *pg, struct ct_arena *a, const struct ct_stmt *st,
@@ -71,6 +75,20 @@ take(struct ct_pg *pg, struct ct_arena *a, const struct ct_stmt *st,
 	if (ct_pg_run(pg, st, p, a, &r, err) != CT_OK)
 		return err->rc;
 	*out = ct_res_all(r, &ct_outbox_fields, a, n);
+	return CT_OK;
+}
+
+enum ct_rc
+ct_outbox_waits(
+    struct ct_pg *pg, struct ct_arena *a, bool *any, struct ct_err *err)
+{
+	struct ct_params p;
+	const struct ct_res *r;
+
+	ct_params_init(&p, a);
+	if (ct_pg_run(pg, &waits, &p, a, &r, err) != CT_OK)
+		return err->rc;
+	*any = ct_res_rows(r) > 0;
 	return CT_OK;
 }
 

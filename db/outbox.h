@@ -21,6 +21,12 @@ extern const struct ct_fields ct_outbox_fields;
 extern const struct ct_stmt *const ct_outbox_stmts[];
 
 /*
+ * Whether a relay has anything to do, here or in the table erasure: one trip,
+ * for what is asked again and again.
+ */
+enum ct_rc ct_outbox_waits(struct ct_pg *pg, struct ct_arena *a, bool *any,
+    struct ct_err *err) CT_MUSTCHECK;
+/*
  * Inside a transaction: lock up to limit rows that are pending, oldest first,
  * skipping those that another relay holds.
  */

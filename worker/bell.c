@@ -3,7 +3,8 @@
  * node that found the lists empty reads them once more, and Redis says when
  * one of them changes (client tracking, sent on to this connection): a push
  * wakes an idle node at once, whoever made it, and costs a busy one nothing.
- * Without the bell the node asks by the clock.
+ * The same holds for what is scheduled. Without the bell the node asks by the
+ * clock; with it, too, but seldom, since a connection may be dead unnoticed.
  */
 #include <errno.h>
 #include <string.h>
@@ -96,7 +97,7 @@ ct_bell_hang(struct ct_node *n)
 	if (l->bell_backoff_ms > 0)
 		ct_log(CT_INFO, "bell", "the doorbell works again");
 	l->bell_backoff_ms = 0;
-	l->armed = false;
+	l->armed = l->sched_armed = false;
 	/* What was pushed before made no sound. */
 	n->rung = true;
 }
@@ -104,39 +105,99 @@ ct_bell_hang(struct ct_node *n)
 bool
 ct_bell_unarmed(const struct ct_node *n)
 {
-	return n->link.bell != NULL && !n->link.armed;
+	return n->link.bell != NULL && !(n->link.armed && n->link.sched_armed);
+}
+
+static struct ct_str
+our_key(const struct ct_node *n, const char *name)
+{
+	return ct_str_of(
+	    ct_arena_printf(n->scratch, "%s%s", n->conf->queue_prefix, name));
+}
+
+/* Read keys so that Redis tells of their next change. */
+static bool
+append_watch(
+    struct ct_node *n, int argc, const struct ct_str *argv, struct ct_err *err)
+{
+	const struct ct_str yes[] = {
+	    CT_STR("CLIENT"), CT_STR("CACHING"), CT_STR("YES")};
+
+	return ct_redis_append(n->link.main, ct_countof(yes), yes, err) ==
+		   CT_OK &&
+	       ct_redis_append(n->link.main, argc, argv, err) == CT_OK;
 }
 
 bool
 ct_bell_append(struct ct_node *n, struct ct_err *err)
 {
-	const struct ct_str yes[] = {
-	    CT_STR("CLIENT"), CT_STR("CACHING"), CT_STR("YES")};
-	struct ct_str argv[1 + CT_LISTS_MAX] = {CT_STR("EXISTS")};
-	size_t i, argc = 1;
+	const struct ct_str sched[] = {CT_STR("EXISTS"), our_key(n, "sched")};
+	/* A queue that goes on again is as good as a push. */
+	struct ct_str argv[2 + CT_LISTS_MAX] = {
+	    CT_STR("EXISTS"), our_key(n, "pause")};
+	size_t i, argc = 2;
 	int step;
 
 	for (i = 0; i < n->queues.n; i++)
 		for (step = 0; step < CT_STEPS; step++)
 			argv[argc++] = n->queues.row[i].list[step];
-	return ct_redis_append(n->link.main, ct_countof(yes), yes, err) ==
-		   CT_OK &&
-	       ct_redis_append(n->link.main, (int)argc, argv, err) == CT_OK;
+	return (n->link.armed || append_watch(n, (int)argc, argv, err)) &&
+	       (n->link.sched_armed || append_watch(n, 2, sched, err));
 }
 
-bool
-ct_bell_take(struct ct_node *n, struct ct_err *err)
+/* The answer to append_watch: how many of the keys are there. */
+static bool
+take_watch(struct ct_node *n, bool *armed, int64_t *there, struct ct_err *err)
 {
 	const struct redisReply *reply;
 
 	if (ct_redis_take(n->link.main, n->scratch, &reply, err) != CT_OK ||
 	    ct_redis_take(n->link.main, n->scratch, &reply, err) != CT_OK)
 		return false;
-	n->link.armed = true;
-	/* Pushed since the claim: no ring is due for it. */
-	if (ct_reply_i64(reply) > 0)
-		n->rung = true;
+	*armed = true;
+	*there = ct_reply_i64(reply);
 	return true;
+}
+
+bool
+ct_bell_take(struct ct_node *n, struct ct_err *err)
+{
+	struct ct_link *l = &n->link;
+	int64_t there = 0;
+
+	if (!l->armed && !take_watch(n, &l->armed, &there, err))
+		return false;
+	/* Pushed since the claim: no ring is due for it. */
+	if (there > 0)
+		n->rung = true;
+	if (l->sched_armed)
+		return true;
+	if (!take_watch(n, &l->sched_armed, &there, err))
+		return false;
+	/* Scheduled since the last look: the same. */
+	if (there > 0)
+		n->next_promote_ms = 0;
+	return true;
+}
+
+/* keys: those that have changed; none are named where all have. */
+static void
+ring(struct ct_node *n, const struct redisReply *keys)
+{
+	struct ct_str sched = our_key(n, "sched");
+	size_t i, of_sched = 0, got = ct_reply_n(keys);
+
+	for (i = 0; i < got; i++)
+		of_sched +=
+		    ct_str_eq(ct_reply_str(ct_reply_at(keys, i)), sched);
+	if (of_sched > 0 || got == 0) {
+		n->link.sched_armed = false;
+		n->next_promote_ms = 0;
+	}
+	if (of_sched < got || got == 0) {
+		n->link.armed = false;
+		n->rung = true;
+	}
 }
 
 void
@@ -154,7 +215,6 @@ ct_bell_rings(struct ct_node *n)
 		}
 		if (reply == NULL)
 			return;
-		n->link.armed = false;
-		n->rung = true;
+		ring(n, ct_reply_at(reply, 2));
 	}
 }

@@ -11,11 +11,12 @@
 #include "common/metrics.h"
 #include "worker/node.h"
 
-#define BACKOFF_MIN_MS 20
-#define BACKOFF_MAX_MS 2000
-#define PROMOTE_LIMIT  100
-#define PROMOTE_MAX_MS 250
-#define ARGV_MAX       512
+#define BACKOFF_MIN_MS	20
+#define BACKOFF_MAX_MS	2000
+#define PROMOTE_LIMIT	100
+#define PROMOTE_MAX_MS	250  /* in case no bell rang */
+#define PROMOTE_IDLE_MS 2000 /* in case the bell is dead */
+#define ARGV_MAX	512
 
 static struct ct_str
 number(struct ct_arena *a, int64_t v)
@@ -240,7 +241,7 @@ ct_link_reap(struct ct_node *n)
 {
 	const struct redisReply *reply;
 	struct ct_str argv[9];
-	int64_t nodes, back, dead;
+	int64_t nodes, back, dead, wait_ms;
 	char when[CT_TIME_MAX];
 
 	ct_time_format(ct_now_us(), when);
@@ -262,6 +263,9 @@ ct_link_reap(struct ct_node *n)
 	nodes = ct_reply_i64(ct_reply_at(reply, 0));
 	back = ct_reply_i64(ct_reply_at(reply, 1));
 	dead = ct_reply_i64(ct_reply_at(reply, 2));
+	wait_ms = ct_reply_i64(ct_reply_at(reply, 3));
+	if (ct_mono_ms() + wait_ms < n->next_reap_ms)
+		n->next_reap_ms = ct_mono_ms() + wait_ms;
 	if (nodes + back + dead == 0)
 		return true;
 	ct_log(CT_WARN, "link",
@@ -278,15 +282,18 @@ ct_link_promote(struct ct_node *n)
 {
 	const struct redisReply *reply;
 	struct ct_str argv[3];
-	int64_t wait_ms;
+	int64_t now = ct_mono_ms(), wait_ms,
+		most_ms = n->link.bell != NULL && n->link.sched_armed
+			      ? PROMOTE_IDLE_MS
+			      : PROMOTE_MAX_MS;
 
 	argv[2] = number(n->scratch, PROMOTE_LIMIT);
 	if (!ask(n, "jq_promote", 3, argv, &reply))
 		return false;
 	wait_ms = ct_reply_i64(ct_reply_at(reply, 1));
-	if (wait_ms < 0 || wait_ms > PROMOTE_MAX_MS)
-		wait_ms = PROMOTE_MAX_MS;
-	n->next_promote_ms = ct_mono_ms() + wait_ms;
+	n->next_promote_ms = wait_ms < 0 || wait_ms > most_ms
+				 ? ct_next_multiple(now, most_ms)
+				 : now + wait_ms;
 	if (ct_reply_i64(ct_reply_at(reply, 0)) > 0)
 		n->rung = true;
 	return true;

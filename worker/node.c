@@ -19,9 +19,10 @@
 #define SCRATCH_CAP	((size_t)256 << 20)
 #define SLOT_CAP	((size_t)64 << 20)
 #define EVENTS		64
-#define CLAIM_MS	250 /* in case no bell rang */
+#define CLAIM_MS	250  /* without a bell */
+#define CLAIM_IDLE_MS	2000 /* in case the bell is dead */
 #define AUDIT_MS	30000
-#define DOG_MS		1000
+#define DOG_MS		2000
 #define AIDE_BACKOFF_MS 1000
 #define KILL_GRACE_MS	2000
 
@@ -164,21 +165,14 @@ fence_self(struct ct_node *n, int64_t now)
 		ct_link_lose(n);
 }
 
+/* At multiples of the period, so that an idle node wakes once for all. */
 static bool
 due(int64_t *at, int64_t now, int64_t every)
 {
 	if (now < *at)
 		return false;
-	*at = now + every;
+	*at = ct_next_multiple(now, every);
 	return true;
-}
-
-static int64_t
-tick_ms(const struct ct_node *n)
-{
-	int64_t ms = n->conf->lease_ms / 10;
-
-	return ms > 500 ? 500 : ms;
 }
 
 /* What is due by the clock. */
@@ -206,13 +200,18 @@ on_time(struct ct_node *n, int64_t now)
 			return;
 		ct_events_beat(n);
 	}
-	if (due(&n->next_tick_ms, now, tick_ms(n)) && !ct_link_reap(n))
+	/* Or sooner, when a lease ends. Much more often than those who watch
+	 * over the others may pause: half a lease. */
+	if (due(&n->next_reap_ms, now, n->conf->lease_ms / 5) &&
+	    !ct_link_reap(n))
 		return;
 	if (now >= n->next_promote_ms && !ct_link_promote(n))
 		return;
 	if (due(&n->next_audit_ms, now, AUDIT_MS) && !ct_link_audit(n))
 		return;
-	if (due(&n->next_claim_ms, now, CLAIM_MS))
+	if (due(&n->next_claim_ms, now,
+		n->link.bell != NULL && n->link.armed ? CLAIM_IDLE_MS
+						      : CLAIM_MS))
 		n->rung = true;
 	ct_bell_hang(n);
 	ct_control_hang(n);
@@ -237,7 +236,7 @@ drain(struct ct_node *n, int64_t now)
 static int
 wait_ms(const struct ct_node *n, int64_t now, int64_t limits_at)
 {
-	const int64_t at[] = {n->next_beat_ms, n->next_tick_ms,
+	const int64_t at[] = {n->next_beat_ms, n->next_reap_ms,
 	    n->next_promote_ms, n->next_claim_ms, n->next_dog_ms};
 	int64_t next = limits_at;
 	size_t i;
@@ -247,8 +246,8 @@ wait_ms(const struct ct_node *n, int64_t now, int64_t limits_at)
 	for (i = 0; i < ct_countof(at); i++)
 		if (at[i] < next && (ct_link_up(n) || &at[i] == &at[4]))
 			next = at[i];
-	if (n->draining || next > now + 1000)
-		next = now + (n->draining ? 50 : 1000);
+	if (n->draining || next > now + DOG_MS)
+		next = now + (n->draining ? 50 : DOG_MS);
 	return next <= now ? 0 : (int)(next - now);
 }
 

@@ -105,8 +105,9 @@ struct ct_link {
 	int64_t beat_ok_ms;    /* last beat that was granted */
 	int64_t retry_ms;      /* no attempt before */
 	int64_t backoff_ms;
-	bool greeted; /* configuration of Redis was checked */
-	bool armed;   /* the bell will ring for the next push */
+	bool greeted;	  /* configuration of Redis was checked */
+	bool armed;	  /* the bell will ring for the next push */
+	bool sched_armed; /* ... and for the next job that is scheduled */
 	int64_t bell_retry_ms;
 	int64_t bell_backoff_ms;
 };
@@ -142,7 +143,7 @@ struct ct_node {
 	bool draining;	     /* takes no more jobs */
 	bool stopped;	     /* by a signal: a second one ends it at once */
 	int64_t drain_at_ms; /* jobs are stopped then */
-	int64_t next_beat_ms, next_tick_ms, next_promote_ms, next_audit_ms,
+	int64_t next_beat_ms, next_reap_ms, next_promote_ms, next_audit_ms,
 	    next_claim_ms, next_dog_ms;
 };
 
@@ -156,6 +157,7 @@ void ct_link_lose(struct ct_node *n);
 /* Say again what the node is: its queues are others. */
 void ct_link_describe(struct ct_node *n);
 bool ct_link_beat(struct ct_node *n);
+/* Sets next_reap_ms sooner where a lease ends before. */
 bool ct_link_reap(struct ct_node *n);
 /* Sets next_promote_ms. */
 bool ct_link_promote(struct ct_node *n);
@@ -262,7 +264,13 @@ void ct_settle_note(
 /* Milliseconds until try number `retries` + 1: full jitter, at most 600 s. */
 int64_t ct_backoff_ms(int backoff_s, int64_t retries);
 
-/* node.c: the life of a node; returns the exit status of the process. */
+/* node.c */
+static inline int64_t
+ct_next_multiple(int64_t now, int64_t every)
+{
+	return now - now % every + every;
+}
+/* The life of a node; returns the exit status of the process. */
 int ct_node_run(const struct ct_conf *conf);
 /* Take no more jobs, and end when those that run have. Asked again: nothing. */
 void ct_node_drain(struct ct_node *n);

@@ -158,6 +158,7 @@ static enum ct_rc
 turn(struct relay *r, struct ct_err *err)
 {
 	int64_t now = ct_mono_ms(), n;
+	bool waits = false;
 	enum ct_rc rc = CT_OK;
 
 	if (now >= r->next_look_ms) {
@@ -165,6 +166,8 @@ turn(struct relay *r, struct ct_err *err)
 		rc = look(r, err);
 	}
 	if (rc == CT_OK)
+		rc = ct_outbox_waits(r->pg, r->a, &waits, err);
+	if (rc == CT_OK && waits)
 		rc = all(r, false, err);
 	if (rc == CT_OK && now >= r->next_again_ms) {
 		r->next_again_ms = now + AGAIN_MS;
@@ -176,7 +179,7 @@ turn(struct relay *r, struct ct_err *err)
 		if (rc == CT_OK)
 			rc = ct_mail_purge(r->pg, r->a, err);
 	}
-	if (rc == CT_OK)
+	if (rc == CT_OK && waits)
 		rc = ct_erase_left(
 		    r->pg, r->redis, r->cache, r->a, r->conf, err);
 	ct_arena_reset(r->a);

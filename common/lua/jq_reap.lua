@@ -5,7 +5,8 @@
 -- stopped (Redis frozen, the clock set): all places are renewed instead.
 -- A job that was begun counts a redelivery; past max_redeliver its message goes
 -- to the dead set and its result is result_head .. id as JSON .. result_tail.
--- Returns {nodes, messages given back, messages to the dead set}.
+-- Returns {nodes, messages given back, messages to the dead set, ms until the
+-- next place may be lost}.
 local p = ARGV[1]
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -15,7 +16,7 @@ if now < last or now - last > tonumber(ARGV[3]) then
   for _, wid in ipairs(redis.call('ZRANGE', p .. 'w', 0, -1)) do
     redis.call('ZADD', p .. 'w', now, wid)
   end
-  return {0, 0, 0}
+  return {0, 0, 0, tonumber(ARGV[9])}
 end
 
 local function give_back(held, id)
@@ -63,4 +64,6 @@ for _, wid in ipairs(late) do
   redis.call('DEL', own, p .. 'winfo:' .. wid)
   nodes = nodes + 1
 end
-return {nodes, back, dead}
+local first = redis.call('ZRANGE', p .. 'w', 0, 0, 'WITHSCORES')
+local wait = ARGV[9] + (first[2] and first[2] - now or 0)
+return {nodes, back, dead, wait}

@@ -34,8 +34,8 @@ test_child_killed(void **state)
 
 	(void)state;
 	UNTIL(job_is(id, "running"));
-	n = job_children(a, child, 8);
-	assert_int_equal(n, 1);
+	/* Begun before the child has its name. */
+	UNTIL((n = job_children(a, child, 8)) == 1);
 	at = ct_mono_ms();
 	kill(child[0], SIGKILL);
 	UNTIL(starts(id) == 2);
@@ -378,6 +378,31 @@ test_bell_wakes(void **state)
 	node_kill(a);
 }
 
+/* An idle node hears of a job that somebody else schedules. */
+static void
+test_bell_schedules(void **state)
+{
+	pid_t a = node_start("a", NULL);
+	const char *id = push("test.noop", "{}", 0);
+	int64_t due_us;
+	int i, in_time = 0;
+
+	(void)state;
+	UNTIL(job_is(id, "succeeded"));
+	for (i = 0; i < 7; i++) {
+		due_us = ct_now_us() + 100000;
+		id = push("test.noop", "{}", due_us);
+		UNTIL(job_is(id, "succeeded"));
+		assert_true(
+		    atoll(job_field(id, "settled_ms")) >= due_us / 1000);
+		/* By the clock it would be up to two seconds late. */
+		in_time +=
+		    atoll(job_field(id, "settled_ms")) < due_us / 1000 + 300;
+	}
+	assert_in_range(in_time, 5, 7);
+	node_kill(a);
+}
+
 /* Redis is back without the claim: what runs is not this node's any more. */
 static void
 test_claim_forgotten(void **state)
@@ -437,8 +462,7 @@ test_reload(void **state)
 		id[i] = push("test.sleep", "{'seconds':0.7}", 0);
 	for (i = 0; i < 2; i++)
 		UNTIL(job_is(id[i], "running"));
-	n = job_children(a, before, 8);
-	assert_int_equal(n, 3);
+	UNTIL((n = job_children(a, before, 8)) == 3);
 	kill(a, SIGHUP);
 	for (i = 0; i < 20; i++)
 		more[i] = push("test.noop", "{}", 0);
@@ -496,7 +520,8 @@ main(void)
 	    T(test_retry_then_dead), T(test_eta), T(test_unknown_task),
 	    T(test_poison), T(test_twice), T(test_drain), T(test_recycle),
 	    T(test_claim_forgotten), T(test_bell_refused), T(test_bell_cut),
-	    T(test_bell_wakes), T(test_reload), T(test_check)};
+	    T(test_bell_wakes), T(test_bell_schedules), T(test_reload),
+	    T(test_check)};
 
 	return cmocka_run_group_tests(tests, group_up, group_down);
 }

@@ -45,7 +45,7 @@ static enum ct_rc
 hang(struct ct_node *n, struct ct_err *err)
 {
 	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = &n->link};
-	int timeout = ct_int((size_t)n->conf->redis_timeout_ms);
+	int timeout = ct_link_timeout_ms(n);
 	enum ct_rc rc;
 
 	rc = ct_redis_open(n->conf->redis_url, timeout, &n->link.bell, err);

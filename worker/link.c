@@ -111,10 +111,24 @@ check_config(struct ct_node *n)
 	n->link.greeted = true;
 }
 
+/*
+ * Nobody waits for a node as for a responder, and a Redis whose disk is slow
+ * may pause: a node waits as long as does its lease no harm.
+ */
+int
+ct_link_timeout_ms(const struct ct_node *n)
+{
+	int64_t ms = n->conf->lease_ms / 10;
+
+	if (ms < n->conf->redis_timeout_ms)
+		ms = n->conf->redis_timeout_ms;
+	return ct_int((size_t)ms);
+}
+
 static enum ct_rc
 dial(struct ct_node *n, struct ct_err *err)
 {
-	int timeout = ct_int((size_t)n->conf->redis_timeout_ms);
+	int timeout = ct_link_timeout_ms(n);
 	enum ct_rc rc;
 
 	rc = ct_redis_open(n->conf->redis_url, timeout, &n->link.main, err);

@@ -149,6 +149,8 @@ struct ct_node {
 
 /* link.c. false: the connection was lost, or the place (wid is "" then). */
 bool ct_link_up(const struct ct_node *n);
+/* Longest wait for an answer of Redis. */
+int ct_link_timeout_ms(const struct ct_node *n);
 void ct_link_drop(struct ct_node *n, const struct ct_err *why);
 /* Connect, take a place or confirm it, audit. */
 bool ct_link_try(struct ct_node *n);

@@ -378,6 +378,24 @@ test_bell_wakes(void **state)
 	node_kill(a);
 }
 
+/* A Redis that pauses, as when its disk is slow, is not one that is gone. */
+static void
+test_redis_pauses(void **state)
+{
+	pid_t a = node_start("slow", "CATETUBE_LEASE_MS=20000");
+	const char *id = push("test.sleep", "{'seconds':0.2}", 0);
+
+	(void)state;
+	UNTIL(job_is(id, "running"));
+	kill(server.pid, SIGSTOP);
+	nap_ms(700);
+	kill(server.pid, SIGCONT);
+	UNTIL(job_is(id, "succeeded"));
+	assert_int_equal(starts(id), 1);
+	assert_false(log_has("slow", "Redis is away"));
+	node_kill(a);
+}
+
 /* An idle node hears of a job that somebody else schedules. */
 static void
 test_bell_schedules(void **state)
@@ -520,8 +538,8 @@ main(void)
 	    T(test_retry_then_dead), T(test_eta), T(test_unknown_task),
 	    T(test_poison), T(test_twice), T(test_drain), T(test_recycle),
 	    T(test_claim_forgotten), T(test_bell_refused), T(test_bell_cut),
-	    T(test_bell_wakes), T(test_bell_schedules), T(test_reload),
-	    T(test_check)};
+	    T(test_bell_wakes), T(test_bell_schedules), T(test_redis_pauses),
+	    T(test_reload), T(test_check)};
 
 	return cmocka_run_group_tests(tests, group_up, group_down);
 }

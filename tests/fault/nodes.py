@@ -152,9 +152,9 @@ class Keeper(threading.Thread):
 
 # ---- Redis
 
-def connect(stack, **options):
+def connect(stack, timeout_s=5):
     path = stack.vars["REDIS_URL"].split("://", 1)[1].split("?")[0]
-    return redis.Redis(unix_socket_path=path, socket_timeout=5, **options)
+    return redis.Redis(unix_socket_path=path, socket_timeout=timeout_s)
 
 
 def answers(r):
@@ -187,7 +187,7 @@ def kill_redis(stack):
 # QUEUE.md 5.1: what may live for ever. Everything else must have an end.
 NAMED = re.compile(
     r"(default|reports|mail|backups|maintenance|silent)(\x06\x16[369])?"
-    r"|jq:(w|sched|dead|done|leader:epoch|proc:[^|]*|pause:[a-z]+)"
+    r"|jq:(w|sched|dead|done|leader:epoch|proc:[^|]*|pause)"
     r"|_kombu\.binding\..*|ct:epoch")
 
 

@@ -26,6 +26,7 @@ from soak import files, slope
 LIFE_S = 10   # of a job and its result in Redis
 WAITING = 20000  # jobs on the list, at the most
 SLICE = 1000
+PATIENCE_S = 60  # with a Redis on a slow disk
 GROWTH_KIB = 100  # of own memory in 100,000 jobs
 ID = "00000000-0000-4000-8000-"
 
@@ -68,7 +69,7 @@ class Watch(threading.Thread):
         super().__init__(daemon=True)
         self.stack = stack
         self.nodes = both
-        self.r = nodes.connect(stack)
+        self.r = nodes.connect(stack, PATIENCE_S)
         self.pushed = 0
         self.samples = {}  # (node, what, pid) -> [(jobs, KiB, fds)]
         self.redis = []    # (time, jobs, keys, used MiB, RSS MiB)
@@ -167,7 +168,7 @@ def main():
         os.kill(stack.pid("worker"), 15)
         for n in both:
             n.start()
-        r = nodes.connect(stack)
+        r = nodes.connect(stack, PATIENCE_S)
         lib.wait_for("the nodes", 20, lambda: all(n.wid(r) for n in both))
         begin_mib = r.info("memory")["used_memory"] / 1048576
         watch = Watch(stack, both)

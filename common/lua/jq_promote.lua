@@ -1,4 +1,5 @@
--- Scheduled messages whose time has come go to their lists, served next.
+-- Scheduled messages whose time has come go to their lists, behind what waits
+-- there: whoever is due first is served first, in however many turns.
 -- KEYS: none. ARGV: prefix, wid, limit
 -- Returns {moved, ms until the next one or -1}.
 local p = ARGV[1]
@@ -6,10 +7,9 @@ local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local due = redis.call('ZRANGEBYSCORE', p .. 'sched', '-inf', now,
   'LIMIT', 0, ARGV[3])
--- The last one pushed is served first: begin with the latest.
-for i = #due, 1, -1 do
+for i = 1, #due do
   local cut = string.find(due[i], string.char(10), 1, true)
-  redis.call('RPUSH', string.sub(due[i], 1, cut - 1),
+  redis.call('LPUSH', string.sub(due[i], 1, cut - 1),
     string.sub(due[i], cut + 1))
   redis.call('ZREM', p .. 'sched', due[i])
 end

@@ -5,9 +5,10 @@
 #include <string.h>
 
 #define CT_CRON(                                                               \
-    name, option, member, task, queue, kwargs, misfire, most, overlap)         \
-	{#name, #option, offsetof(struct ct_conf, member), task, queue,        \
-	    kwargs, misfire, most, overlap},
+    name, option, member, needs, task, queue, kwargs, misfire, most, overlap)  \
+	{#name, #option, offsetof(struct ct_conf, member),                     \
+	    offsetof(struct ct_conf, needs), task, queue, kwargs, misfire,     \
+	    most, overlap},
 const struct ct_cron_row ct_cron_rows[] = {
 #include "common/cron.def"
 };
@@ -131,6 +132,13 @@ read_plan(struct ct_cron_plan *p, struct ct_str zone, struct ct_err *err)
 	return ct_cron_parse(&p->when, line, zone, err);
 }
 
+static const char *
+text_at(const struct ct_conf *conf, size_t member)
+{
+	return *(
+	    const char *const *)(const void *)((const char *)conf + member);
+}
+
 enum ct_rc
 ct_cron_plan(const struct ct_conf *conf,
     struct ct_cron_plan plan[CT_CRON_ROWS_MAX], struct ct_err *err)
@@ -150,11 +158,11 @@ ct_cron_plan(const struct ct_conf *conf,
 		    .misfire = row->misfire,
 		    .most = row->most,
 		    .overlap = row->overlap};
-		p->text =
-		    *(const char *const *)(const void *)((const char *)conf +
-							 row->member);
-		if (read_plan(p, zone, err) == CT_OK)
+		p->text = text_at(conf, row->member);
+		if (read_plan(p, zone, err) == CT_OK) {
+			p->on = p->on && text_at(conf, row->needs)[0] != '\0';
 			continue;
+		}
 		snprintf(why, sizeof(why), "%s", err->msg);
 		return ct_fail(
 		    err, CT_INVALID, "config", "%s: %.150s", row->option, why);

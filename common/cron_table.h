@@ -16,6 +16,7 @@ struct ct_cron_row {
 	const char *name;   /* "purge" */
 	const char *option; /* "CATETUBE_CRON_PURGE" */
 	size_t member;	    /* of that option, in struct ct_conf */
+	size_t needs;	    /* of the option that must not be empty */
 	const char *task;
 	const char *queue;
 	const char *kwargs; /* JSON object */

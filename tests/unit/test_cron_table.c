@@ -67,9 +67,31 @@ rows(void **state)
 		assert_int_equal(ct_json_type(kwargs), CT_JSON_OBJECT);
 	}
 	assert_null(ct_cron_row(CT_STR("nothing")));
-	assert_false(planned("backup")->on);
 	assert_true(planned("reports")->on);
 	ct_arena_destroy(a);
+}
+
+/* Nothing to do without a place for backups, or a database to try them in. */
+static void
+needs(void **state)
+{
+	struct ct_conf c = conf;
+
+	(void)state;
+	c.backup_to = c.backup_verify_url = "";
+	assert_int_equal(ct_cron_plan(&c, plan, &err), CT_OK);
+	assert_false(planned("backup")->on);
+	assert_false(planned("verify")->on);
+	c.backup_to = "/backups";
+	assert_int_equal(ct_cron_plan(&c, plan, &err), CT_OK);
+	assert_true(planned("backup")->on);
+	assert_false(planned("verify")->on);
+	c.backup_verify_url = "postgresql://localhost/";
+	assert_int_equal(ct_cron_plan(&c, plan, &err), CT_OK);
+	assert_true(planned("verify")->on);
+	c.cron_backup = "off";
+	assert_int_equal(ct_cron_plan(&c, plan, &err), CT_OK);
+	assert_false(planned("backup")->on);
 }
 
 static void
@@ -152,6 +174,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(rows),
+	    cmocka_unit_test(needs),
 	    cmocka_unit_test(values),
 	    cmocka_unit_test(zone_of_all),
 	    cmocka_unit_test(refused),

@@ -4,7 +4,7 @@
 
 #include "common/cache.h"
 #include "ctl/ctl.h"
-#include "db/account.h"
+#include "db/mail.h"
 #include "db/totp.h"
 
 enum ct_rc
@@ -48,13 +48,18 @@ set_role(struct ctl *c, char **argv)
 static int
 totp_off(struct ctl *c, char **argv)
 {
+	struct ct_account u;
 	struct ct_err err;
 	struct ct_uuid id;
 	char text[CT_UUID_TEXT];
 
 	ct_err_clear(&err);
-	if (ct_totp_off_by_email(
-		c->pg, c->arena, ct_str_of(argv[2]), &id, &err) != CT_OK)
+	if (ct_pg_begin(c->pg, c->arena, false, &err) != CT_OK ||
+	    ct_totp_off_by_email(
+		c->pg, c->arena, ct_str_of(argv[2]), &id, &err) != CT_OK ||
+	    ct_account_get(c->pg, c->arena, &id, &u, &err) != CT_OK ||
+	    ct_mail_tell(c->pg, c->arena, &u, "totp_off", &err) != CT_OK ||
+	    ct_pg_commit(c->pg, &err) != CT_OK)
 		return ctl_fail(&err);
 	printf("%s %s logs in without one-time codes now\n",
 	    ct_uuid_format(&id, text), argv[2]);

@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include "db/account.h"
-
 /*
  * id, account, cat, kind, address, token, args, most per hour, task, queue.
  * No row comes back where the bound is reached.
@@ -137,6 +135,18 @@ ct_mail_add(struct ct_pg *pg, struct ct_arena *a, struct ct_mail *mail,
 		    "please look into its spam folder, or wait an hour.",
 		    (long long)mail->per_hour);
 	return CT_OK;
+}
+
+enum ct_rc
+ct_mail_tell(struct ct_pg *pg, struct ct_arena *a, const struct ct_account *u,
+    const char *kind, struct ct_err *err)
+{
+	struct ct_mail m = {.account = u->id,
+	    .kind = ct_str_of(kind),
+	    .to = u->email,
+	    .args = ct_mail_arg(a, "name", u->first_name)};
+
+	return ct_mail_add(pg, a, &m, err);
 }
 
 static struct ct_uuid

@@ -5,6 +5,7 @@
 #ifndef CT_DB_MAIL_H
 #define CT_DB_MAIL_H
 
+#include "db/account.h"
 #include "db/account_token.h"
 
 #define CT_MAIL_TASK  "mail.send"
@@ -34,6 +35,10 @@ extern const struct ct_stmt *const ct_mail_stmts[];
  */
 enum ct_rc ct_mail_add(struct ct_pg *pg, struct ct_arena *a,
     struct ct_mail *mail, struct ct_err *err) CT_MUSTCHECK;
+/* One of that kind to the account, without a link. */
+enum ct_rc ct_mail_tell(struct ct_pg *pg, struct ct_arena *a,
+    const struct ct_account *u, const char *kind,
+    struct ct_err *err) CT_MUSTCHECK;
 /* {"name": text}, for args; and the same of two. */
 struct ct_str ct_mail_arg(
     struct ct_arena *a, const char *name, struct ct_str text);

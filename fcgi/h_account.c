@@ -3,6 +3,7 @@
 
 #include "db/account_life.h"
 #include "db/account_token.h"
+#include "db/mail.h"
 #include "db/session.h"
 #include "fcgi/h_auth.h"
 #include "fcgi/handlers.h"
@@ -94,7 +95,7 @@ CT_HANDLER(h_change_password)
 	    ct_end_sessions(r, &r->account, r->token_hash, err) != CT_OK ||
 	    ct_account_token_end(r->pg, r->a, &r->account, CT_NULL_I64, err) !=
 		CT_OK ||
-	    ct_tell_account(r, &u, "password_changed", err) != CT_OK ||
+	    ct_mail_tell(r->pg, r->a, &u, "password_changed", err) != CT_OK ||
 	    ct_pg_commit(r->pg, err) != CT_OK)
 		return err->rc;
 	ct_resp_message(r, 200, "Password changed successfully");
@@ -110,7 +111,7 @@ CT_HANDLER(h_deactivate)
 	    ct_pg_begin(r->pg, r->a, false, err) != CT_OK ||
 	    ct_account_deactivate(r->pg, r->a, &r->account, err) != CT_OK ||
 	    ct_end_sessions(r, &r->account, NULL, err) != CT_OK ||
-	    ct_tell_account(r, &u, "deactivated", err) != CT_OK ||
+	    ct_mail_tell(r->pg, r->a, &u, "deactivated", err) != CT_OK ||
 	    ct_pg_commit(r->pg, err) != CT_OK)
 		return err->rc;
 	/* API tokens are kept, but their copies must not outlive this. */

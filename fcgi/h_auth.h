@@ -68,9 +68,6 @@ struct ct_str ct_email_lower(struct ct_arena *a, struct ct_str s);
 /* A mail with a link that proves the address of the account. CT_LIMITED. */
 enum ct_rc ct_ask_to_verify(struct ct_req *r, const struct ct_account *u,
     struct ct_err *err) CT_MUSTCHECK;
-/* A mail of that kind to the account, without a link. */
-enum ct_rc ct_tell_account(struct ct_req *r, const struct ct_account *u,
-    const char *kind, struct ct_err *err) CT_MUSTCHECK;
 /* Forget ended sessions (digests) in Redis. */
 void ct_drop_sessions(struct ct_req *r, const struct ct_str *ended, int n);
 

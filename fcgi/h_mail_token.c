@@ -50,18 +50,6 @@ ct_ask_to_verify(
 	return ct_mail_add(r->pg, r->a, &m, err);
 }
 
-enum ct_rc
-ct_tell_account(struct ct_req *r, const struct ct_account *u, const char *kind,
-    struct ct_err *err)
-{
-	struct ct_mail m = {.account = u->id,
-	    .kind = ct_str_of(kind),
-	    .to = u->email,
-	    .args = ct_mail_arg(r->a, "name", u->first_name)};
-
-	return ct_mail_add(r->pg, r->a, &m, err);
-}
-
 /* Bind the body, begin, and use its token up. */
 static enum ct_rc
 take(struct ct_req *r, enum ct_token_purpose purpose, struct ct_mailed_in *in,
@@ -158,7 +146,7 @@ CT_HANDLER(h_reset_password)
 	    ct_account_token_end(r->pg, r->a, &t.account, CT_NULL_I64, err) !=
 		CT_OK ||
 	    ct_login_forgive(r->pg, r->a, u.email, err) != CT_OK ||
-	    ct_tell_account(r, &u, "password_changed", err) != CT_OK ||
+	    ct_mail_tell(r->pg, r->a, &u, "password_changed", err) != CT_OK ||
 	    ct_end_sessions(r, &t.account, NULL, err) != CT_OK ||
 	    ct_pg_commit(r->pg, err) != CT_OK)
 		return err->rc;

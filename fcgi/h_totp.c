@@ -3,6 +3,7 @@
 
 #include "common/otp.h"
 #include "common/qr.h"
+#include "db/mail.h"
 #include "db/totp.h"
 #include "fcgi/h_auth.h"
 #include "fcgi/handlers.h"
@@ -263,11 +264,13 @@ CT_HANDLER(h_totp_confirm)
 	uint8_t digests[CODES * CT_DIGEST];
 	struct totp_in in = {0};
 	struct ct_str codes[CODES];
+	struct ct_account u;
 	struct ct_totp t;
 	uint64_t seen;
 	int64_t step;
 
 	if (ct_req_bind(r, CT_BIND_CREATE, &in, &seen, err) != CT_OK ||
+	    ct_account_get(r->pg, r->a, &r->account, &u, err) != CT_OK ||
 	    ct_totp_get(r->pg, r->a, &r->account, &t, err) != CT_OK)
 		return err->rc;
 	if (t.is_on)
@@ -282,8 +285,11 @@ CT_HANDLER(h_totp_confirm)
 		    "next one");
 	for (int i = 0; i < CODES; i++)
 		codes[i] = new_code(r->a, digests + i * CT_DIGEST);
-	if (ct_totp_confirm(r->pg, r->a, &r->account, t.secret, step, digests,
-		CODES, err) != CT_OK)
+	if (ct_pg_begin(r->pg, r->a, false, err) != CT_OK ||
+	    ct_totp_confirm(r->pg, r->a, &r->account, t.secret, step, digests,
+		CODES, err) != CT_OK ||
+	    ct_mail_tell(r->pg, r->a, &u, "totp_on", err) != CT_OK ||
+	    ct_pg_commit(r->pg, err) != CT_OK)
 		return err->rc;
 	answer_codes(r, codes);
 	return CT_OK;
@@ -299,7 +305,10 @@ CT_HANDLER(h_totp_disable)
 	    ct_prove_password(r, in.password, &u, "Incorrect password", err) !=
 		CT_OK ||
 	    ct_totp_check(r, &r->account, u.email, &in.second, err) != CT_OK ||
-	    ct_totp_off(r->pg, r->a, &r->account, err) != CT_OK)
+	    ct_pg_begin(r->pg, r->a, false, err) != CT_OK ||
+	    ct_totp_off(r->pg, r->a, &r->account, err) != CT_OK ||
+	    ct_mail_tell(r->pg, r->a, &u, "totp_off", err) != CT_OK ||
+	    ct_pg_commit(r->pg, err) != CT_OK)
 		return err->rc;
 	ct_resp_message(r, 200, "One-time codes are off");
 	return CT_OK;

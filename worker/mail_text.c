@@ -47,7 +47,8 @@ const struct ct_mail_text ct_mail_texts[] = {
 	" this mail."},
     {"password_changed", NULL, 0, "Your CatETube password was changed",
 	HELLO "the password of your account was changed just now, and all"
-	      " other devices were logged out.\n\n" NOT_ME},
+	      " other devices were logged out. Tokens that you gave to programs"
+	      " still work.\n\n" NOT_ME},
     {"report", REPORT_PATH, CT_ML_REPORT,
 	"{cat}: {what} report, {from} to {to}",
 	HELLO "attached is the report about {cat} that you asked for each"
@@ -69,6 +70,13 @@ const struct ct_mail_text ct_mail_texts[] = {
 	" CatETube account of this address. Choose it here:\n\n{link}\n\nThe"
 	" link works once, for 30 minutes. If you did not ask for it, ignore"
 	" this mail; your password stays as it is."},
+    {"totp_off", NULL, 0, "One-time codes are off for your CatETube account",
+	HELLO "your account no longer asks for a one-time code: whoever has"
+	      " the password can log in.\n\n" NOT_ME},
+    {"totp_on", NULL, 0, "One-time codes are on for your CatETube account",
+	HELLO "your account now asks for a one-time code at each log-in. Keep"
+	      " the recovery codes where you find them without your"
+	      " phone.\n\n" NOT_ME},
     {"verify", "/verify-email", 0, "Confirm your e-mail address",
 	HELLO "welcome to CatETube Tracker. Please confirm your e-mail"
 	      " address, so that you can get back in if you lose your"

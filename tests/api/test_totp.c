@@ -43,6 +43,17 @@ sql(struct ct_who *who, const char *text)
 		fail_msg("%s %s", err.msg, err.detail);
 }
 
+/* How many mails of that kind the account got. */
+static void
+want_told(struct ct_who *who, const char *kind, int n)
+{
+	sql(who, ct_path(who,
+		     "do $$ begin assert (select count(*) from mail"
+		     " where account_id = '%s' and kind = '%s') = %d,"
+		     " 'not %d mails %s'; end $$",
+		     who->id, kind, n, n, kind));
+}
+
 /* Forget which codes were used: the clock is not ours to set. */
 static void
 forget_steps(struct ct_who *who)
@@ -232,6 +243,8 @@ confirming_gives_codes_once(void **state)
 	ct_want_error(ct_call(who, "POST", PATH "/confirm", "{'code':'%s'}",
 			  code_at(who, &p, 1)),
 	    409, "totp_on", NULL);
+	want_told(who, "totp_on", 1);
+	want_told(who, "totp_off", 0);
 	ct_want_error(ct_call(who, "POST", PATH, "{'password':'" PW "'}"), 409,
 	    "totp_on", NULL);
 	/* The code that switched it on is used up. */
@@ -491,10 +504,12 @@ switching_off(void **state)
 		"{'password':'" PW "','code':'%s'}", code_wrong(who, &p)),
 	    401, "totp_wrong", NULL);
 	want_state(who, true, 10);
+	want_told(who, "totp_off", 0);
 	ct_want(ct_call(who, "POST", PATH "/disable",
 		    "{'password':'" PW "','recovery_code':'%s'}",
 		    recovery(who, &p, 0)),
 	    200);
+	want_told(who, "totp_off", 1);
 	want_state(who, false, 0);
 	ct_want(login(two, who->email, ""), 200);
 	again = switched_on(who);
@@ -522,6 +537,7 @@ the_operator_switches_it_off(void **state)
 	assert_int_equal(system(command), 0);
 	ct_want(login(two, who->email, ""), 200);
 	want_state(who, false, 0);
+	want_told(who, "totp_off", 1);
 }
 
 /* Sealed: neither readable in the database, nor of use to another row. */

@@ -3,10 +3,13 @@
 
 #include <string.h>
 
+#include "db/api_token.h"
 #include "db/audit.h"
 #include "db/member.h"
 #include "db/preference.h"
+#include "db/report_schedule.h"
 #include "db/target.h"
+#include "db/webhook.h"
 
 #define NIL	    CT_F_NULLABLE
 #define BY_NAME_MAX 200
@@ -89,6 +92,46 @@ static const struct ct_stmt reports = {"export_reports", CT_OWNED, CT_READ, "u",
     "select r.id, r.cat_id, r.kind, r.format, r.date_from, r.date_to, r.state,"
     " r.row_count, r.byte_count, r.created_at, r.finished_at, r.expires_at"
     " from report r where r.account_id = $1 order by r.created_at, r.id"};
+
+static const struct ct_stmt schedules = {"export_schedules", CT_OWNED, CT_READ,
+    "u", &ct_report_schedule_fields,
+    "select s.id, s.cat_id, s.kind, s.format, s.weekday, s.hour, s.timezone,"
+    " s.enabled, s.next_at, s.last_at, s.created_at,"
+    " a.email_verified_at is not null as deliverable from report_schedule s"
+    " join account a on a.id = s.account_id where s.account_id = $1"
+    " order by s.created_at, s.id"};
+
+static const struct ct_stmt tokens = {"export_tokens", CT_OWNED, CT_READ, "u",
+    &ct_api_token_fields,
+    "select t.id, t.name, t.scope, t.cat_id, t.created_at, t.expires_at,"
+    " t.used_at, t.revoked_at from api_token t where t.account_id = $1"
+    " order by t.created_at, t.id"};
+
+/* Its events as words for people, in place of bits. */
+struct webhook {
+	struct ct_webhook w;
+	struct ct_str events;
+};
+#define W(m) offsetof(struct webhook, m)
+static const struct ct_field webhook_rows[] = {
+    {"id", CT_T_UUID, W(w.id), 0, 0, 0, NULL, NULL, NULL, "key"},
+    {"cat_id", CT_T_UUID, W(w.cat), 0, 0, 0, NULL, NULL, NULL, "the cat"},
+    {"url", CT_T_TEXT, W(w.url), 0, 0, 0, NULL, NULL, NULL, "where to"},
+    {"events", CT_T_TEXT, W(events), 0, 0, 0, NULL, NULL, NULL, "which ones"},
+    {"enabled", CT_T_BOOL, W(w.enabled), 0, 0, 0, NULL, NULL, NULL,
+	"false: nothing is sent"},
+    {"created_at", CT_T_TIME, W(w.created_at), 0, 0, 0, NULL, NULL, NULL,
+	"when it was made"},
+};
+static const struct ct_fields webhook_fields =
+    CT_FIELDS("webhook", struct webhook, webhook_rows);
+_Static_assert(sizeof(struct webhook) <= CT_ENTRY_MAX, "a webhook fits");
+static const struct ct_stmt webhooks = {"export_webhooks", CT_OWNED, CT_READ,
+    "u", &ct_webhook_fields,
+    "select w.id, w.cat_id, w.url, w.events, w.enabled, w.disabled_why,"
+    " w.failures, w.last_at, w.last_status, w.last_error, w.created_at,"
+    " w.key_id from webhook w where w.account_id = $1"
+    " order by w.created_at, w.id"};
 
 #define V(m) offsetof(struct ct_audit, m)
 #define AUDIT_WHAT                                                             \
@@ -223,8 +266,8 @@ static const struct ct_stmt finish = {"export_finish", CT_GLOBAL, CT_WRITE,
     " select id from report where id = $1"};
 
 const struct ct_stmt *const ct_export_stmts[] = {&profile, &preferences,
-    &reports, &account_audit, &cat_profile, &members, &targets, &cat_audit,
-    &cats, &add, &finish, NULL};
+    &reports, &schedules, &tokens, &webhooks, &account_audit, &cat_profile,
+    &members, &targets, &cat_audit, &cats, &add, &finish, NULL};
 
 /* ------------------------------------------------------------ tables */
 
@@ -324,12 +367,36 @@ fix_audit(struct ct_arena *a, const struct ct_uuid *account,
 	v->before = ct_audit_before(a, v);
 }
 
+static void
+fix_webhook(struct ct_arena *a, CT_UNUSED const struct ct_uuid *account,
+    struct ct_archive_row *row)
+{
+	struct webhook *w = (void *)row->obj;
+	struct ct_buf b;
+
+	ct_buf_init(&b, a, 128);
+	for (int i = 0; ct_webhook_events[i]; i++) {
+		if (!(w->w.events >> i & 1))
+			continue;
+		if (b.n > 0)
+			ct_buf_addc(&b, ' ');
+		ct_buf_adds(&b, ct_webhook_events[i]);
+	}
+	w->events = ct_buf_str(&b);
+}
+
 static const struct ct_archive_noun of_account[] = {
     {"profile", "the account", &profile, &profile_fields, NULL, false, NULL},
     {"preferences", "settings of the app; empty: never changed", &preferences,
 	&ct_preference_fields, NULL, true, NULL},
     {"reports", "reports that were asked for", &reports, &report_fields, NULL,
 	false, NULL},
+    {"report_schedules", "reports that come by mail", &schedules,
+	&ct_report_schedule_fields, NULL, false, NULL},
+    {"tokens", "API tokens, without their texts", &tokens, &ct_api_token_fields,
+	NULL, false, NULL},
+    {"webhooks", "addresses that are told of events, without their secrets",
+	&webhooks, &webhook_fields, NULL, false, fix_webhook},
     {"audit", "what was done to the account, and by it where no cat is meant",
 	&account_audit, &account_audit_fields, NULL, false, fix_audit},
 };

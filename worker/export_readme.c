@@ -44,6 +44,7 @@ type_text(struct ct_arena *a, const struct ct_field *f)
 	    [CT_T_TIME] = "time",
 	    [CT_T_DAY] = "day",
 	    [CT_T_ENUM] = "word",
+	    [CT_T_SET] = "words",
 	    [CT_T_JSON] = "object",
 	};
 

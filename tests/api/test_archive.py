@@ -21,6 +21,15 @@ KINDS = {"feeding": "feeding", "medication": "medication_log",
          "weight": "weight", "observation": "observation", "water": "water",
          "tube_check": "tube_check"}
 READ = ["profile", "targets", *KINDS]
+# Every table that is about an account or a cat is in an archive, or here.
+IN_IT = {"account_preference", "api_token", "audit_event", "cat_member",
+         "daily_target", "report", "report_schedule", "webhook", *KINDS}
+NOT_IN_IT = {
+    "account_session": "log-ins", "account_token": "mailed secrets",
+    "account_totp": "a secret", "recovery_code": "secrets",
+    "idempotency": "gone after two days", "import": "gone after a day",
+    "invite": "offers to others", "mail": "what was sent, and is in an inbox",
+}
 NAMES = ["Miso", "Кот", "猫", "قطة", "\U0001f408 & \"co\"", "=1+1"]
 
 
@@ -96,6 +105,11 @@ def full_account():
     for cat in who.cats[:2]:
         fill(who, cat)
     who.send("PUT", "/api/auth/preferences", {"theme": "dark", "units": "oz"})
+    who.token = post(who, "/api/auth/token", {
+        "name": "kitchen", "scope": "log"})["token"]
+    post(who, "/api/report/schedule", {"weekday": "monday", "hour": 7})
+    who.secret = post(who, "/api/webhook", {
+        "url": "https://hook.example/x", "events": ["entry.added"]})
     helper = registered(first_name="Helga",
                         email=f"h-{os.urandom(6).hex()}@example.test",
                         last_name="Secretname")
@@ -187,15 +201,32 @@ def fingerprint(who):
 
 # ---- the tests
 
+def secret_of(made):
+    """The text that is shown once, wherever the answer has it."""
+    return next(v for v in [*made.values(), *made.get("data", {}).values()]
+                if isinstance(v, str) and v.startswith("whsec")).encode()
+
+
 def what_is_in_it(who, data):
     got = files(data)
+    t.same({r[0] for r in sql(
+        "select distinct table_name from information_schema.columns where "
+        "table_schema = 'public' and column_name in ('account_id', 'cat_id')")}
+        - IN_IT - set(NOT_IN_IT), set(),
+        "no table is forgotten (db/export.c, or NOT_IN_IT with a reason)")
     names = set(got)
     t.same(list(got)[0], "README.txt", "the README comes first")
     t.check({f"cat-0{i}/{n}.{e}" for i in range(1, 7) for n in
              [*READ, "members", "audit"] for e in ("json", "csv")} <= names,
             "each cat has all its files")
     t.check({f"account/{n}.json" for n in ("profile", "preferences", "reports",
-                                           "audit")} <= names, "the account")
+                                           "report_schedules", "tokens",
+                                           "webhooks", "audit")} <= names,
+            "the account")
+    t.same((rows(got, "account/webhooks")[0]["events"],
+            rows(got, "account/tokens")[0]["name"],
+            rows(got, "account/report_schedules")[0]["weekday"]),
+           ("entry.added", "kitchen", "monday"), "what it has set up")
     readme = got["README.txt"].decode()
     fields = {k for n in names if n.endswith(".json") and "/" in n
               for row in rows(got, n[:-5]) for k in row}
@@ -224,7 +255,8 @@ def what_is_in_it(who, data):
            [("Zoë", "owner"), ("Helga", "helper")], "members by their names")
     whole = b"".join(got.values())
     for secret in (b"Secretname", who.helper.email.encode(), b"argon2",
-                   b"password_hash", who.cookie.partition("=")[2].encode()):
+                   b"password_hash", who.token.encode(),
+                   secret_of(who.secret), who.cookie.partition("=")[2].encode()):
         t.check(secret not in whole, f"no {secret[:12]!r} in it")
     t.check("attachment" in who.head["Content-Disposition"]
             and who.head["Content-Type"] == "application/zip", "a download")

@@ -266,6 +266,49 @@ test_force_fails(void **state)
 	}
 }
 
+struct turns {
+	int passes; /* of the file */
+	int64_t last;
+};
+
+static bool
+not_twice(void *arg, int64_t done, int64_t total)
+{
+	struct turns *t = arg;
+
+	(void)total;
+	t->passes += done > 0 && t->last == 0;
+	t->last = done;
+	return t->passes < 2;
+}
+
+/* Stopped while pg_restore is at work: that ends first, then all goes back. */
+static void
+test_stopped_restore(void **state)
+{
+	const struct ct_manifest *before;
+	struct ct_backup_done d = made();
+	const char *url = empty();
+	struct turns turns = {0, 0};
+
+	(void)state;
+	program("pg_restore", "#!/bin/sh\nsleep 1\nexec /usr/lib/postgresql/15/"
+			      "bin/pg_restore \"$@\"\n");
+	fill(url);
+	before = manifest_of(url);
+	b->go_on = not_twice;
+	b->arg = &turns;
+	assert_int_equal(restore(d.name, url, true, NULL), CT_RETRY);
+	assert_string_equal(err.code, "stopped");
+	assert_int_equal(turns.passes, 2);
+	same(before, manifest_of(url));
+	assert_int_equal(
+	    ask(url, "select count(*) from pg_stat_activity where datname ="
+		     " current_database() and pid <> pg_backend_pid()"
+		     " and usename is not null"),
+	    0);
+}
+
 /* Killed after it had set aside: nothing goes on by itself, undo does. */
 static void
 test_cut_off(void **state)
@@ -301,6 +344,7 @@ main(void)
 	    CASE(test_one_at_a_time),
 	    CASE(test_stopped),
 	    CASE(test_force_fails),
+	    CASE(test_stopped_restore),
 	    CASE(test_cut_off),
 	};
 

@@ -231,7 +231,7 @@ test_locked_statement_sees_the_holder(void **state)
 static void
 test_lock_timeout(void **state)
 {
-	struct ct_pg *other = ct_pg_open(cluster->url, "other", 300);
+	struct ct_pg *other = ct_pg_open(cluster->url, "other", 3000);
 
 	(void)state;
 	assert_int_equal(ct_pg_begin(pg, arena, false, &err), CT_OK);

@@ -8,7 +8,7 @@
 # --keep: leave logs and data behind (a failure does so anyway)
 # NAME:   only test programs whose path contains one of the names
 #
-# Two rings run side by side. One line per program, then `N passed, N failed`
+# Two programs run side by side. One line per program, then `N passed, N failed`
 # alone on the last line.
 set -uo pipefail
 export LC_ALL=C.UTF-8
@@ -56,13 +56,20 @@ tally=$work/tally
 : >"$tally"
 lanes=()
 
+end_tree() { # pid
+  local pid
+  for pid in $(pgrep -P "$1"); do
+    end_tree "$pid"
+  done
+  kill "$1"
+}
+
 finish() {
-  local passed failed
+  local passed failed pid
   trap '' INT TERM
-  if [ ${#lanes[@]} -gt 0 ]; then
-    kill "${lanes[@]}"
-    pkill -P "$(IFS=, && echo "${lanes[*]}")"
-  fi 2>/dev/null
+  for pid in "${lanes[@]}"; do
+    end_tree "$pid"
+  done 2>/dev/null
   wait
   read -r passed failed < <(awk '{ p += $1; f += $2 } END { print p + 0, f + 0 }' "$tally")
   if [ $((passed + failed)) = 0 ]; then
@@ -225,35 +232,51 @@ celery_url() {
     "$CATETUBE_VAR/env"
 }
 
-run_ring() {
-  local f name with=()
-  case $1 in
-  api | interop | golden)
-    [ -n "$(programs "$1")" ] || return 0
-    start_stack || return 0
-    with=("${join[@]}")
-    ;;
-  job)
-    [ "$BUILD" = build ] || with=(env CATETUBE_TEST_WORKER="$BUILD/catetube-worker")
-    ;;
-  fuzz)
-    replay_fuzz
-    return
-    ;;
+# One program of a ring that needs no stack of ours, or all fuzzers.
+run_one() { # ring, path
+  local name with=()
+  name=$(basename "${2%.*}")
+  if [ "$1" = job ] && [ "$BUILD" != build ]; then
+    with=(env CATETUBE_TEST_WORKER="$BUILD/catetube-worker")
+  fi
+  case $2 in
+  fuzz) replay_fuzz ;;
+  *.c) run "$1" "$name" "${with[@]}" "$ABUILD/${2%.c}" ;;
+  # Debian's own python3: the packages belong to it.
+  tests/fault/*.py) run "$1" "$name" /usr/bin/python3 "$2" --quick ;;
+  *.py) run "$1" "$name" "${with[@]}" /usr/bin/python3 "$2" ;;
+  *.sh) run "$1" "$name" "${with[@]}" bash "$2" ;;
   esac
-  while read -r f; do
-    name=$(basename "${f%.*}")
-    case $f in
-    *.c) run "$1" "$name" "${with[@]}" "$ABUILD/${f%.c}" ;;
-    # Debian's own python3: the packages belong to it.
-    tests/interop/*.py)
-      run "$1" "$name" "${with[@]}" /usr/bin/python3 "$f" "$(celery_url)"
-      ;;
-    tests/fault/*.py) run "$1" "$name" /usr/bin/python3 "$f" --quick ;;
-    *.py) run "$1" "$name" "${with[@]}" /usr/bin/python3 "$f" ;;
-    *.sh) run "$1" "$name" "${with[@]}" bash "$f" ;;
-    esac
-  done < <(programs "$1")
+}
+
+# Those that share the stack, one after the other.
+run_joined() {
+  local r f name
+  for r in api interop golden; do
+    ! has_ring "$r" || while read -r f; do
+      start_stack || return 0
+      name=$(basename "${f%.*}")
+      case $f in
+      *.c) run "$r" "$name" "${join[@]}" "$ABUILD/${f%.c}" ;;
+      tests/interop/*.py)
+        run "$r" "$name" "${join[@]}" /usr/bin/python3 "$f" "$(celery_url)"
+        ;;
+      *.py) run "$r" "$name" "${join[@]}" /usr/bin/python3 "$f" ;;
+      *.sh) run "$r" "$name" "${join[@]}" bash "$f" ;;
+      esac
+    done < <(programs "$r")
+  done
+}
+
+# What is in the queue, while there is any: lines "ring path".
+run_queued() {
+  local r f
+  while {
+    flock 7
+    read -r r f <&8
+  } 7>"$work/queue.lock"; do
+    run_one "$r" "$f" 8<&-
+  done
 }
 
 # Each fuzzer once over its corpus and what it ever found.
@@ -268,25 +291,30 @@ replay_fuzz() {
   done
 }
 
-# Those of some rings that were asked for, one after the other.
-lane() { # ring...
-  local r
-  for r; do
-    ! has_ring "$r" || run_ring "$r"
-  done
-}
-
 scripts/deps.sh --test || {
   echo 0 1 >>"$tally"
   exit 1
 }
 build_all
-# Two at a time: most of what these do is wait. The second is what shares the
-# stack. What kills and floods has the machine to itself.
-lane unit fcgi worker lint db job &
+# Two at a time: most of what these do is wait. One lane begins with what shares
+# the stack. What kills and floods has the machine to itself.
+for r in unit fcgi worker lint db fuzz job; do
+  if [ "$r" = fuzz ]; then
+    ! has_ring fuzz || echo fuzz fuzz
+  elif has_ring "$r"; then
+    programs "$r" | sed "s/^/$r /"
+  fi
+done >"$work/queue"
+exec 8<"$work/queue"
+run_queued &
 lanes+=($!)
-lane api interop golden &
+{
+  (run_joined)
+  run_queued
+} &
 lanes+=($!)
 wait "${lanes[@]}"
 lanes=()
-lane fault fuzz
+! has_ring fault || while read -r f; do
+  run_one fault "$f"
+done < <(programs fault)

@@ -17,6 +17,8 @@ socket=$tmp/http
 sed -e "s|@HOME@|$tmp|g; s|listen 127.0.0.1:@PORT@|listen unix:$socket|" \
   nginx/nginx-dev.conf.in >"$tmp/conf/dev.conf"
 
+# As the stack does: an ordinary user begins with 1,024 files.
+ulimit -Sn "$(ulimit -Hn)"
 test_conf() {
   "$nginx" -t -q -e stderr -p "$tmp" -c "$tmp/conf/$1" 2>&1 |
     grep -E 'emerg|crit|alert|error|warn' | grep -v '"user" directive'
@@ -34,7 +36,7 @@ sed -i -e "s|/etc/ssl/catetube/fullchain.pem|$tmp/cert.pem|" \
 cat >"$tmp/conf/site.conf" <<EOF
 pid $tmp/run/pid;
 events { }
-http { include /etc/nginx/mime.types; include catetube-site.conf; }
+http { access_log off; include /etc/nginx/mime.types; include catetube-site.conf; }
 EOF
 test_conf site.conf | verdict "nginx: production configuration"
 

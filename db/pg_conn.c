@@ -149,6 +149,9 @@ ignore_notice(void *arg, const PGresult *r)
 }
 
 /*
+ * Statements are prepared and written for one plan whatever their parameters:
+ * to plan the list of meals anew each time took longer than to run it.
+ *
  * What stands before dbname may be overridden by the URL, what stands after it
  * may not. A host that drops our packets is given half the time, so that the
  * next one in a list of hosts is tried within the deadline.
@@ -163,7 +166,8 @@ start(struct ct_pg *pg)
 	    "%s -c statement_timeout=%d -c lock_timeout=%d"
 	    " -c idle_in_transaction_session_timeout=%d"
 	    " -c client_connection_check_interval=1000"
-	    " -c timezone=UTC -c jit=off",
+	    " -c timezone=UTC -c jit=off"
+	    " -c plan_cache_mode=force_generic_plan",
 	    pg->options, t - t / 10, t - t / 5,
 	    t > IDLE_IN_TX_MS ? t : IDLE_IN_TX_MS);
 	if (n < 0 || (size_t)n >= sizeof(options))

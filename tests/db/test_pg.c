@@ -302,7 +302,8 @@ test_session(void **state)
 	static const char *const want[][2] = {{"TimeZone", "UTC"},
 	    {"client_encoding", "UTF8"}, {"application_name", "test_pg"},
 	    {"statement_timeout", "1800ms"}, {"lock_timeout", "1600ms"},
-	    {"work_mem", "5MB"}, {"jit", "off"}};
+	    {"work_mem", "5MB"}, {"jit", "off"},
+	    {"plan_cache_mode", "force_generic_plan"}};
 	char url[256];
 	const struct ct_res *r = NULL;
 	struct ct_params p;

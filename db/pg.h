@@ -41,7 +41,10 @@ extern const struct ct_stmt *const *const ct_stmt_tables[];
 /* Calls fn for every statement until it returns non-zero; returns that. */
 int ct_stmt_each(int (*fn)(const struct ct_stmt *st, void *arg), void *arg);
 
-/* Parameters, filled in order. NULL values of each type become SQL NULL. */
+/*
+ * Parameters, filled in order. NULL values of each type become SQL NULL. Texts
+ * and bytes are borrowed until the statement has run, the rest is copied.
+ */
 #define CT_PARAMS 40
 struct ct_params {
 	struct ct_arena *a;

@@ -25,12 +25,17 @@ add(struct ct_params *p, const void *v, size_t n)
 }
 
 static void
+add_copy(struct ct_params *p, const void *v, size_t n)
+{
+	add(p, memcpy(ct_arena_raw(p->a, n), v, n), n);
+}
+
+static void
 add_be64(struct ct_params *p, int64_t v)
 {
 	uint64_t be = htobe64((uint64_t)v);
-	void *at = ct_arena_raw(p->a, sizeof(be));
 
-	add(p, memcpy(at, &be, sizeof(be)), sizeof(be));
+	add_copy(p, &be, sizeof(be));
 }
 
 void
@@ -39,7 +44,7 @@ ct_p_uuid(struct ct_params *p, const struct ct_uuid *v)
 	if (v == NULL || ct_uuid_nil(v))
 		add(p, NULL, 0);
 	else
-		add(p, v->b, sizeof(v->b));
+		add_copy(p, v->b, sizeof(v->b));
 }
 
 void
@@ -88,8 +93,7 @@ ct_p_day(struct ct_params *p, int32_t day)
 	if (__builtin_sub_overflow(day, PG_EPOCH_DAYS, &pg_day))
 		ct_bug("day out of range");
 	uint32_t be = htobe32((uint32_t)pg_day);
-	add(p, memcpy(ct_arena_raw(p->a, sizeof(be)), &be, sizeof(be)),
-	    sizeof(be));
+	add_copy(p, &be, sizeof(be));
 }
 
 void

@@ -19,6 +19,7 @@ cd "$root" || exit 2
 unset MAKEFLAGS MFLAGS MAKELEVEL
 export BUILD=${BUILD:-build} ABUILD=${ABUILD:-build-asan} FBUILD=${FBUILD:-build-fuzz}
 limit_s=${TEST_LIMIT_S:-300}
+export ASAN_OPTIONS=detect_stack_use_after_return=1
 
 all_rings=(unit fcgi worker lint db job api interop golden fault fuzz)
 rings=() names=() keep=
@@ -207,7 +208,7 @@ start_stack() {
   CATETUBE_PORT=$(free_port)
   stack_up=yes
   # What lives as long as a program is no leak.
-  [ "${ASAN:-}" != 1 ] || export ASAN_OPTIONS=detect_leaks=0
+  [ "${ASAN:-}" != 1 ] || ASAN_OPTIONS+=:detect_leaks=0
   # The tests register an account each, all from one address.
   CATETUBE_TEST_TASKS=1 CATETUBE_LIMIT_AUTH=0 \
     CORS_ORIGINS=https://app.example.org timeout 600 scripts/stack up >"$out/up.log" 2>&1 || {

@@ -67,12 +67,15 @@ static void
 echo_all(const struct all *in, struct all *out)
 {
 	const struct ct_res *r = NULL;
+	struct all lent = *in;
 	struct ct_params p;
 
 	ct_params_init(&p, arena);
 	static const size_t order[] = {0, 1, 3, 4, 5, 6, 8, 9, 10};
 	for (size_t i = 0; i < ct_countof(order); i++)
-		ct_p_field(&p, &all_rows[order[i]], in);
+		ct_p_field(&p, &all_rows[order[i]], &lent);
+	/* But for texts, nothing of it is needed any more. */
+	memset(&lent, 0xff, sizeof(lent));
 	if (ct_pg_run(pg, &echo, &p, arena, &r, &err) != CT_OK)
 		fail_msg("%s", err.detail);
 	assert_int_equal(ct_res_rows(r), 1);

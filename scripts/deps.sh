@@ -8,9 +8,15 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 rings=${1:-}
 
 wanted() {
+  local package for_tests command
   sed -e 's/#.*//' "$here/packages.txt" |
-    awk -v t="$rings" 'NF == 1 || (NF == 2 && t == "--test") { print $1 }' |
-    sort
+    while read -r package for_tests command; do
+      if [ -z "$package" ] || [ "${for_tests:+--test}" != "${for_tests:+$rings}" ] ||
+        { [ -n "$command" ] && command -v "$command" >/dev/null; }; then
+        continue
+      fi
+      echo "$package"
+    done | sort
 }
 
 # shellcheck disable=SC2016 # dpkg-query's own variables

@@ -45,6 +45,8 @@ die(const struct private_pg *c, const char *what)
 	abort();
 }
 
+#define ARGS_MAX 40
+
 /* $CT_PG_BIN, else the newest one that Debian has installed. */
 static void
 find_bin(void)
@@ -69,6 +71,7 @@ static void
 run_child(const struct private_pg *c, const char *const *argv)
 {
 	char path[256];
+	const char *args[ARGS_MAX + 1] = {0};
 	struct passwd *pw = getuid() == 0 ? getpwnam("postgres") : NULL;
 
 	snprintf(path, sizeof(path), "%s/log", c->dir);
@@ -82,8 +85,12 @@ run_child(const struct private_pg *c, const char *const *argv)
 	prctl(PR_SET_PDEATHSIG, SIGQUIT);
 	if (chdir(c->dir) != 0)
 		_exit(126);
+	/* By its whole name: it looks beside itself for the other programs. */
 	snprintf(path, sizeof(path), "%s/%s", bin_dir, argv[0]);
-	execv(path, (char *const *)(uintptr_t)argv);
+	args[0] = path;
+	for (int i = 1; argv[i - 1] && i < ARGS_MAX; i++)
+		args[i] = argv[i];
+	execv(path, (char *const *)(uintptr_t)args);
 	_exit(127);
 }
 

@@ -154,15 +154,18 @@ static const struct ct_stmt members_of = {"cat_members_of", CT_OWNED, CT_READ,
 #define OWNED_CAT                                                              \
 	"c as (select m.cat_id as id from cat_member m"                        \
 	" where m.account_id = $1 and m.cat_id = $2 and m.role >= 4)"
-/* Jobs have the ids of their reports, mails and deliveries. account, cat,
- * batch */
+/*
+ * account, cat, batch. Jobs have the ids of their reports, mails and
+ * deliveries. Those are locked before the jobs' rows, as by a job that ends.
+ */
 static const struct ct_stmt note_rest = {"cat_note_rest", CT_OWNED, CT_WRITE,
     "uuu", NULL,
     "with " OWNED_CAT ", r as (select r.id, r.blob from report r, c"
-    " where r.cat_id = c.id),"
-    " j as (select r.id from r union select m.id from mail m, c"
-    " where m.cat_id = c.id union select d.id from webhook_delivery d"
-    " join webhook w on w.id = d.webhook_id, c where w.cat_id = c.id),"
+    " where r.cat_id = c.id for update of r),"
+    " m as (select m.id from mail m, c where m.cat_id = c.id for update of m),"
+    " h as (select d.id from webhook_delivery d join webhook w"
+    " on w.id = d.webhook_id, c where w.cat_id = c.id for update of d),"
+    " j as (select id from r union select id from m union select id from h),"
     " o as (delete from job_outbox where id in (select id from j)),"
     " d as (delete from job_run where job_id in (select id from j))"
     " insert into erasure (batch, kind, name)"

@@ -40,21 +40,23 @@ static const struct ct_stmt note_cats = {"erase_note_cats", CT_OWNED, CT_WRITE,
 static const struct ct_stmt note_rest = {"erase_note_rest", CT_OWNED, CT_WRITE,
     "uu", NULL,
     "with " CATS ", r as (select r.id, r.blob from report r"
-    " where r.account_id = $1 or r.cat_id in (select id from c)),"
+    " where r.account_id = $1 or r.cat_id in (select id from c)"
+    " for update),"
     " m as (select m.id from mail m where m.account_id = $1"
     " or m.cat_id in (select id from c) or m.to_address ="
-    " (select a.email from account a where a.id = $1)),"
+    " (select a.email from account a where a.id = $1) for update),"
     " h as (select d.id from webhook_delivery d join webhook w"
     " on w.id = d.webhook_id where w.account_id = $1"
-    " or w.cat_id in (select id from c))"
+    " or w.cat_id in (select id from c) for update of d),"
+    " i as (select i.blob, i.job_id from import i where i.account_id = $1"
+    " for update)"
     " insert into erasure (batch, kind, name)"
     " select $2, 'file', r.blob from r where r.blob is not null"
     " union select $2, 'job', r.id::text from r"
     " union select $2, 'job', m.id::text from m"
     " union select $2, 'job', h.id::text from h"
-    " union select $2, x.kind, x.name from import i cross join lateral"
-    " (values ('upload', i.blob), ('job', i.job_id::text)) x (kind, name)"
-    " where i.account_id = $1"};
+    " union select $2, x.kind, x.name from i cross join lateral"
+    " (values ('upload', i.blob), ('job', i.job_id::text)) x (kind, name)"};
 static const struct ct_stmt others = {"erase_others", CT_OWNED, CT_READ, "uu",
     NULL,
     "with " CATS " select distinct o.account_id as other from cat_member o"

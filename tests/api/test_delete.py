@@ -3,7 +3,9 @@ found nowhere else, and then no row, no Redis key or value and no file has the
 account's or the cat's id, the address or the names. What others share stays."""
 import json
 import os
+import subprocess
 import sys
+import threading
 import uuid
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
@@ -242,7 +244,43 @@ def with_cats():
     t.same(bob.send("GET", "/api/auth/me").status, 200, "and Bob")
 
 
-for part in (nothing_is_left, last_owner, with_cats):
+def beside_a_job(delete):
+    """A job that ends takes its report, then its promise: so must a deletion,
+    or each waits for the other."""
+    who = registered(cat_name=f"B{MARK}")
+    made = report(who)
+    job = subprocess.Popen(["psql", "-qX", "-v", "ON_ERROR_STOP=1"], text=True,
+                           stdin=subprocess.PIPE)
+    job.stdin.write(f"begin; update report set rows_done = 1 where id = '{made}';"
+                    "\\! true\n")
+    job.stdin.flush()
+    locked = ("select count(*) from pg_stat_activity where state ="
+              " 'idle in transaction' and query like 'update report set rows%'")
+    assert wait_for("the job", 5, lambda: one(locked) == "1")
+    got = []
+    asked = threading.Thread(target=lambda: got.append(delete(who).status))
+    asked.start()
+    assert wait_for("the deletion", 5, lambda: one(
+        "select count(*) from pg_stat_activity where wait_event_type = 'Lock'")
+        != "0")
+    job.communicate("update job_outbox set state = 'done' where id ="
+                    f" '{made}'; commit;\n", timeout=20)
+    asked.join()
+    t.same((job.returncode, got), (0, [200]), "neither waits for the other")
+
+
+def a_cat_beside_a_job():
+    beside_a_job(lambda who: who.send(
+        "DELETE", f"/api/cat/{cat_of(who)}", {"name": f"B{MARK}"}))
+
+
+def an_account_beside_a_job():
+    beside_a_job(lambda who: who.send(
+        "POST", "/api/auth/delete", {"password": PASSWORD, "cats": "delete"}))
+
+
+for part in (nothing_is_left, last_owner, with_cats, a_cat_beside_a_job,
+             an_account_beside_a_job):
     print(part.__name__, flush=True)
     part()
 sys.exit(t.end())

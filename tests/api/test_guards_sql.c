@@ -15,6 +15,7 @@
 
 #include "common/clock.h"
 #include "db/account.h"
+#include "db/feeding.h"
 #include "db/medication.h"
 #include "tests/support/app.h"
 
@@ -428,6 +429,63 @@ delete_leaves_no_care_behind(void **state)
 	assert_int_equal(number(pg, who, &entries, other->id, theirs), 2);
 }
 
+/* ------------------------------------------------------------ roles */
+
+/*
+ * The handler has looked at the role before; here it is lost between that and
+ * the statement, which must look, too.
+ */
+static void
+a_role_lost_meanwhile_changes_nothing(void **state)
+{
+	enum ct_rc (*const change[])(struct ct_pg *, struct ct_arena *,
+	    const struct ct_entry_kind *, const struct ct_uuid *, void *,
+	    struct ct_err *) = {
+	    ct_entry_update, ct_entry_remove, ct_entry_restore};
+	struct ct_who *who = *state;
+	struct ct_pg *pg = open_pg(who);
+	const struct ct_answer *r = ct_want(
+	    ct_call(who, "POST", "/api/feeding/", "{'amount_ml':5}"), 201);
+	struct ct_uuid account, id;
+	struct ct_feeding seen, now;
+	struct ct_err told;
+
+	assert_true(ct_uuid_parse(ct_str_of(who->id), &account));
+	assert_true(ct_uuid_parse(ct_str_of(ct_text(r, "data.id")), &id));
+	for (unsigned i = 0; i < ct_countof(change); i++) {
+		/* There is something to be restored in the end. */
+		if (change[i] == ct_entry_restore)
+			ct_want(ct_call(who, "DELETE",
+				    ct_path(who, "/api/feeding/%s",
+					ct_text(r, "data.id")),
+				    NULL),
+			    200);
+		OK(ct_entry_get(pg, who->a, &ct_feeding_kind, &account, &id,
+		    true, &seen, &err));
+		script(
+		    pg, ct_path(who,
+			    "update cat_member set role = 1 where account_id = "
+			    "'%s'",
+			    who->id));
+		now = seen;
+		now.amount_ul = 7000;
+		ct_err_clear(&told);
+		assert_int_not_equal(change[i](pg, who->a, &ct_feeding_kind,
+					 &account, &now, &told),
+		    CT_OK);
+		OK(ct_entry_get(pg, who->a, &ct_feeding_kind, &account, &id,
+		    true, &now, &err));
+		assert_int_equal(now.e.version, seen.e.version);
+		assert_int_equal(now.amount_ul, 5000);
+		assert_int_equal(now.e.deleted_at, seen.e.deleted_at);
+		script(
+		    pg, ct_path(who,
+			    "update cat_member set role = 4 where account_id = "
+			    "'%s'",
+			    who->id));
+	}
+}
+
 /* ------------------------------------------------------------ reports */
 
 #define REPORTS_MAX 20 /* CATETUBE_REPORTS_MAX */
@@ -492,6 +550,7 @@ main(void)
 	    ct_api_test(guesses_behind_a_session_count),
 	    ct_api_test(login_sees_the_change),
 	    ct_api_test(delete_leaves_no_care_behind),
+	    ct_api_test(a_role_lost_meanwhile_changes_nothing),
 	    ct_api_test(reports_at_once_keep_the_limit),
 	};
 

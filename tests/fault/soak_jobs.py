@@ -159,7 +159,8 @@ def main():
     o = p.parse_args()
     jobs = max(SLICE, o.jobs // SLICE * SLICE)
     stack = lib.Stack("soak-jobs", CATETUBE_JOB_TTL_S=str(LIFE_S),
-                      CATETUBE_RESULT_TTL_S=str(LIFE_S))
+                      CATETUBE_RESULT_TTL_S=str(LIFE_S),
+                      CATETUBE_CRON="0")  # no jobs but ours
     tally = lib.Tally()
     stack.up()
     both = [nodes.Node(stack, "stays", CATETUBE_CHILD_JOBS="100000000"),

@@ -194,7 +194,7 @@ def bad_row(stack, inbox):
               " id) from m")
     got = len(inbox.got)
     t.check(wait_for("refused", 15, lambda: stack.sql(
-        "select state from mail where to_address like '%Bcc%'") ==
+        "select state from mail where to_address like '%Bcc: %'") ==
         [["failed"]]), "the worker checks the address, too")
     t.same(len(inbox.got), got, "nothing was sent")
 

@@ -36,7 +36,10 @@ static const struct ct_stmt note_cats = {"erase_note_cats", CT_OWNED, CT_WRITE,
 	"c as (select e.name::uuid as id from erasure e where e.batch = $2"    \
 	" and e.kind = 'cat')"
 
-/* Jobs have the ids of their reports, mails and deliveries. account, batch */
+/*
+ * account, batch. Jobs have the ids of their reports, mails and deliveries.
+ * Those are locked before the jobs' rows, as by a job that ends.
+ */
 static const struct ct_stmt note_rest = {"erase_note_rest", CT_OWNED, CT_WRITE,
     "uu", NULL,
     "with " CATS ", r as (select r.id, r.blob from report r"

@@ -11,7 +11,8 @@ wanted() {
   local package for_tests command
   sed -e 's/#.*//' "$here/packages.txt" |
     while read -r package for_tests command; do
-      if [ -z "$package" ] || [ "${for_tests:+--test}" != "${for_tests:+$rings}" ] ||
+      if [ -z "$package" ] ||
+        { [ -n "$for_tests" ] && [ "$rings" != --test ]; } ||
         { [ -n "$command" ] && command -v "$command" >/dev/null; }; then
         continue
       fi

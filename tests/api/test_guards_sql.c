@@ -470,9 +470,9 @@ a_role_lost_meanwhile_changes_nothing(void **state)
 		now = seen;
 		now.amount_ul = 7000;
 		ct_err_clear(&told);
-		assert_int_not_equal(change[i](pg, who->a, &ct_feeding_kind,
-					 &account, &now, &told),
-		    CT_OK);
+		assert_int_equal(change[i](pg, who->a, &ct_feeding_kind,
+				     &account, &now, &told),
+		    CT_CONFLICT);
 		OK(ct_entry_get(pg, who->a, &ct_feeding_kind, &account, &id,
 		    true, &now, &err));
 		assert_int_equal(now.e.version, seen.e.version);

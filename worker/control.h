@@ -129,7 +129,9 @@ void ct_control_serve(struct ct_node *n);
 /* A place was taken. */
 void ct_events_online(struct ct_node *n);
 /* A beat was granted, or a heartbeat was asked for. */
-void ct_events_beat(struct ct_node *n);
+/* That it lives, as part of a trip: append, then take. false: no connection. */
+bool ct_events_append_beat(struct ct_node *n, struct ct_err *err);
+bool ct_events_take_beat(struct ct_node *n, struct ct_err *err);
 void ct_events_offline(struct ct_node *n);
 /* A message was claimed and looked at. */
 void ct_events_claimed(struct ct_node *n, const struct ct_slot *s);

@@ -227,7 +227,7 @@ ct_change_events_off(struct ct_call *c)
 void
 ct_change_heartbeat(struct ct_call *c)
 {
-	ct_events_beat(c->n);
+	c->n->next_beat_ms = 0;
 	ct_jw_null(&c->w);
 }
 

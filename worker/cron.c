@@ -1,6 +1,7 @@
 /*
  * The scheduler, a child of every node. One of them all leads: it holds a lock
- * for a lease, renews it at three tenths of that and trusts itself for seven.
+ * for two leases of a node (a slot is late by no more where a leader dies),
+ * renews it at three tenths of that and trusts itself for seven.
  * Redis judges each slot by the lock's epoch and by the slots that were dealt
  * with, so a leader that is late, or a second one, does no harm.
  *
@@ -44,11 +45,17 @@ struct cron {
 	bool failing;
 };
 
+static int64_t
+lock_ms(const struct cron *c)
+{
+	return 2 * c->conf->lease_ms;
+}
+
 static bool
 leads(const struct cron *c)
 {
 	return c->lead[0] != '\0' &&
-	       ct_mono_ms() - c->sure_ms < c->conf->lease_ms * 7 / 10;
+	       ct_mono_ms() - c->sure_ms < lock_ms(c) * 7 / 10;
 }
 
 /* What Redis's clock says at least. */
@@ -288,8 +295,8 @@ static enum ct_rc
 turn(struct cron *c, struct ct_err *err)
 {
 	if (ct_mono_ms() >= c->ask_ms) {
-		c->ask_ms = ct_mono_ms() + c->conf->lease_ms * 3 / 10;
-		if (ask(c, c->conf->lease_ms, err) != CT_OK)
+		c->ask_ms = ct_mono_ms() + lock_ms(c) * 3 / 10;
+		if (ask(c, lock_ms(c), err) != CT_OK)
 			return err->rc;
 	}
 	if (c->lead[0] != '\0' && !leads(c))

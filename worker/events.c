@@ -112,12 +112,10 @@ command(struct ct_node *n, struct ct_str body, const char *routing_key,
 static void
 put_node(struct ct_node *n, struct ct_jw *w)
 {
-	int64_t ms = n->conf->beat_ms;
+	int64_t ms = ct_beat_ms(n->conf);
 	double load[3] = {0};
 	size_t i;
 
-	if (ms > n->conf->lease_ms / 4)
-		ms = n->conf->lease_ms / 4;
 	/* Who listens calls a node dead after twice that. */
 	put_float(n, w, "freq", (ms < FREQ_MIN_MS ? FREQ_MIN_MS : ms) * 1000);
 	ct_jw_key(w, "active");
@@ -138,6 +136,22 @@ put_node(struct ct_node *n, struct ct_jw *w)
 	ct_jw_cstr(w, "Linux");
 }
 
+/* PUBLISH of what the node is. */
+static void
+put_tell(struct ct_node *n, const char *type, const char *routing_key,
+    struct ct_str argv[3])
+{
+	struct ct_buf b;
+	struct ct_jw w;
+
+	ct_buf_init(&b, n->scratch, 512);
+	ct_jw_init(&w, &b);
+	begin(n, &w, type);
+	put_node(n, &w);
+	ct_jw_end(&w);
+	command(n, ct_buf_str(&b), routing_key, argv);
+}
+
 /* One trip; how many listen is known after it. */
 static void
 tell(struct ct_node *n, const char *type, const char *routing_key)
@@ -145,18 +159,11 @@ tell(struct ct_node *n, const char *type, const char *routing_key)
 	const struct redisReply *reply;
 	struct ct_str argv[3];
 	struct ct_err err;
-	struct ct_buf b;
-	struct ct_jw w;
 
 	if (!n->conf->control || !ct_link_up(n))
 		return;
 	ct_err_clear(&err);
-	ct_buf_init(&b, n->scratch, 512);
-	ct_jw_init(&w, &b);
-	begin(n, &w, type);
-	put_node(n, &w);
-	ct_jw_end(&w);
-	command(n, ct_buf_str(&b), routing_key, argv);
+	put_tell(n, type, routing_key, argv);
 	if (ct_redis_do(n->link.main, n->scratch, 3, argv, &reply, &err) ==
 	    CT_OK)
 		n->events.heard = ct_reply_i64(reply) > 0;
@@ -172,14 +179,32 @@ ct_events_online(struct ct_node *n)
 	tell(n, "worker-online", "worker.online");
 }
 
-void
-ct_events_beat(struct ct_node *n)
+bool
+ct_events_append_beat(struct ct_node *n, struct ct_err *err)
 {
+	struct ct_str argv[3];
+
+	if (!n->conf->control)
+		return true;
 	if (n->events.lost > 0)
 		ct_log(CT_WARN, "events", "%llu task events did not fit a turn",
 		    (unsigned long long)n->events.lost);
 	n->events.lost = 0;
-	tell(n, "worker-heartbeat", "worker.heartbeat");
+	put_tell(n, "worker-heartbeat", "worker.heartbeat", argv);
+	return ct_redis_append(n->link.main, 3, argv, err) == CT_OK;
+}
+
+bool
+ct_events_take_beat(struct ct_node *n, struct ct_err *err)
+{
+	const struct redisReply *reply;
+
+	if (!n->conf->control)
+		return true;
+	if (ct_redis_take(n->link.main, n->scratch, &reply, err) != CT_OK)
+		return false;
+	n->events.heard = ct_reply_i64(reply) > 0;
+	return true;
 }
 
 void

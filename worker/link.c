@@ -11,12 +11,8 @@
 #include "common/metrics.h"
 #include "worker/node.h"
 
-#define BACKOFF_MIN_MS	20
-#define BACKOFF_MAX_MS	2000
-#define PROMOTE_LIMIT	100
-#define PROMOTE_MAX_MS	250  /* in case no bell rang */
-#define PROMOTE_IDLE_MS 2000 /* in case the bell is dead */
-#define ARGV_MAX	512
+#define BACKOFF_MIN_MS 20
+#define BACKOFF_MAX_MS 2000
 
 static struct ct_str
 number(struct ct_arena *a, int64_t v)
@@ -83,6 +79,22 @@ ask(struct ct_node *n, const char *script, int argc, struct ct_str *argv,
 		argv, reply, &err) == CT_OK)
 		return true;
 	ct_link_drop(n, &err);
+	return false;
+}
+
+bool
+ct_link_take(
+    struct ct_node *n, const struct redisReply **reply, struct ct_err *err)
+{
+	struct ct_str text;
+
+	if (ct_redis_take(n->link.main, n->scratch, reply, err) != CT_OK)
+		return false;
+	if (!ct_reply_error(*reply))
+		return true;
+	text = ct_reply_str(*reply);
+	ct_fail(err, CT_INTERNAL, NULL, "Redis refused a script");
+	ct_err_detail(err, "%.*s", CT_STR_FMT(text));
 	return false;
 }
 
@@ -177,6 +189,20 @@ take_place(struct ct_node *n)
 	return true;
 }
 
+/* false: the connection was lost. The place may be lost, too. */
+static bool
+beat(struct ct_node *n)
+{
+	struct ct_err err;
+
+	ct_err_clear(&err);
+	if (ct_duties_append(n, CT_DUTY_BEAT, &err) &&
+	    ct_duties_take(n, CT_DUTY_BEAT, &err))
+		return true;
+	ct_link_drop(n, &err);
+	return false;
+}
+
 bool
 ct_link_try(struct ct_node *n)
 {
@@ -199,7 +225,7 @@ ct_link_try(struct ct_node *n)
 			check_config(n);
 		}
 	}
-	if (l->wid[0] != '\0' && !ct_link_beat(n) && l->main == NULL)
+	if (l->wid[0] != '\0' && !beat(n))
 		return false;
 	asked = ct_mono_ms();
 	if (l->wid[0] == '\0') {
@@ -214,102 +240,6 @@ ct_link_try(struct ct_node *n)
 		return false;
 	l->backoff_ms = 0;
 	n->rung = true;
-	return true;
-}
-
-bool
-ct_link_beat(struct ct_node *n)
-{
-	const struct redisReply *reply;
-	struct ct_str argv[ARGV_MAX];
-	/* The lease runs from before the question. */
-	int64_t asked = ct_mono_ms();
-	struct ct_slot *s;
-	int argc = 3;
-	size_t i;
-
-	argv[2] = number(n->scratch, 10 * n->conf->lease_ms);
-	for (s = n->slot; s < n->slot + n->nslots; s++)
-		if (s->state == CT_SLOT_BUSY)
-			argv[argc++] = s->msg.id;
-	if (!ask(n, "jq_beat", argc, argv, &reply))
-		return false;
-	if (ct_reply_i64(ct_reply_at(reply, 0)) == 0) {
-		ct_link_lose(n);
-		return false;
-	}
-	n->link.beat_ok_ms = asked;
-	if (ct_reply_i64(ct_reply_at(reply, 0)) == 2)
-		ct_node_drain(n);
-	for (i = 1; i < ct_reply_n(reply); i++)
-		for (s = n->slot; s < n->slot + n->nslots; s++)
-			if (s->state == CT_SLOT_BUSY &&
-			    ct_str_eq(
-				s->msg.id, ct_reply_str(ct_reply_at(reply, i))))
-				ct_slot_stop(s, CT_STOP_CANCEL);
-	return true;
-}
-
-bool
-ct_link_reap(struct ct_node *n)
-{
-	const struct redisReply *reply;
-	struct ct_str argv[9];
-	int64_t nodes, back, dead, wait_ms;
-	char when[CT_TIME_MAX];
-
-	ct_time_format(ct_now_us(), when);
-	when[strcspn(when, "Z")] = '\0';
-	argv[2] = number(n->scratch, n->conf->lease_ms / 2);
-	argv[3] = number(n->scratch, n->conf->max_redeliver);
-	argv[4] = CT_STR("{\"status\":\"FAILURE\",\"result\":{\"exc_type\":"
-			 "\"WorkerLostError\",\"exc_message\":"
-			 "[\"Worker exited prematurely.\"],\"exc_module\":"
-			 "\"billiard.exceptions\"},\"traceback\":null,"
-			 "\"children\":[],\"task_id\":");
-	argv[5] = ct_str_of(
-	    ct_arena_printf(n->scratch, ",\"date_done\":\"%s\"}", when));
-	argv[6] = number(n->scratch, CT_RESULT_TTL_S);
-	argv[7] = CT_STR(CT_DEAD_CAP);
-	argv[8] = number(n->scratch, n->conf->lease_ms);
-	if (!ask(n, "jq_reap", 9, argv, &reply))
-		return false;
-	nodes = ct_reply_i64(ct_reply_at(reply, 0));
-	back = ct_reply_i64(ct_reply_at(reply, 1));
-	dead = ct_reply_i64(ct_reply_at(reply, 2));
-	wait_ms = ct_reply_i64(ct_reply_at(reply, 3));
-	if (ct_mono_ms() + wait_ms < n->next_reap_ms)
-		n->next_reap_ms = ct_mono_ms() + wait_ms;
-	if (nodes + back + dead == 0)
-		return true;
-	ct_log(CT_WARN, "link",
-	    "reaped %lld dead nodes: %lld jobs given back, %lld buried",
-	    (long long)nodes, (long long)back, (long long)dead);
-	ct_metric_add(ct_metric(CT_M_JOBS_REDELIVERED, "reason=\"reaped\""),
-	    (uint64_t)back);
-	n->rung = true;
-	return true;
-}
-
-bool
-ct_link_promote(struct ct_node *n)
-{
-	const struct redisReply *reply;
-	struct ct_str argv[3];
-	int64_t now = ct_mono_ms(), wait_ms,
-		most_ms = n->link.bell != NULL && n->link.sched_armed
-			      ? PROMOTE_IDLE_MS
-			      : PROMOTE_MAX_MS;
-
-	argv[2] = number(n->scratch, PROMOTE_LIMIT);
-	if (!ask(n, "jq_promote", 3, argv, &reply))
-		return false;
-	wait_ms = ct_reply_i64(ct_reply_at(reply, 1));
-	n->next_promote_ms = wait_ms < 0 || wait_ms > most_ms
-				 ? ct_next_multiple(now, most_ms)
-				 : now + wait_ms;
-	if (ct_reply_i64(ct_reply_at(reply, 0)) > 0)
-		n->rung = true;
 	return true;
 }
 

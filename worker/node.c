@@ -19,10 +19,8 @@
 #define SCRATCH_CAP	((size_t)256 << 20)
 #define SLOT_CAP	((size_t)64 << 20)
 #define EVENTS		64
-#define CLAIM_MS	250  /* without a bell */
-#define CLAIM_IDLE_MS	2000 /* in case the bell is dead */
+#define CLAIM_MS	250 /* without a bell */
 #define AUDIT_MS	30000
-#define DOG_MS		2000
 #define AIDE_BACKOFF_MS 1000
 #define KILL_GRACE_MS	2000
 
@@ -165,23 +163,11 @@ fence_self(struct ct_node *n, int64_t now)
 		ct_link_lose(n);
 }
 
-/* At multiples of the period, so that an idle node wakes once for all. */
-static bool
-due(int64_t *at, int64_t now, int64_t every)
-{
-	if (now < *at)
-		return false;
-	*at = ct_next_multiple(now, every);
-	return true;
-}
-
 /* What is due by the clock. */
 static void
 on_time(struct ct_node *n, int64_t now)
 {
-	int64_t beat_ms = n->conf->beat_ms;
-
-	if (due(&n->next_dog_ms, now, DOG_MS))
+	if (ct_due(&n->next_dog_ms, now, CT_IDLE_MS))
 		ct_notify("WATCHDOG=1");
 	for (size_t i = 0; i < CT_AIDES; i++)
 		if (n->aide[i].pid == 0 && !n->draining &&
@@ -193,25 +179,11 @@ on_time(struct ct_node *n, int64_t now)
 	}
 	if (!ct_link_up(n) && !ct_link_try(n))
 		return;
-	if (beat_ms > n->conf->lease_ms / 4)
-		beat_ms = n->conf->lease_ms / 4;
-	if (due(&n->next_beat_ms, now, beat_ms)) {
-		if (!ct_link_beat(n))
-			return;
-		ct_events_beat(n);
-	}
-	/* Or sooner, when a lease ends. Much more often than those who watch
-	 * over the others may pause: half a lease. */
-	if (due(&n->next_reap_ms, now, n->conf->lease_ms / 5) &&
-	    !ct_link_reap(n))
+	n->duties = ct_duties_due(n, now);
+	if (ct_due(&n->next_audit_ms, now, AUDIT_MS) && !ct_link_audit(n))
 		return;
-	if (now >= n->next_promote_ms && !ct_link_promote(n))
-		return;
-	if (due(&n->next_audit_ms, now, AUDIT_MS) && !ct_link_audit(n))
-		return;
-	if (due(&n->next_claim_ms, now,
-		n->link.bell != NULL && n->link.armed ? CLAIM_IDLE_MS
-						      : CLAIM_MS))
+	if (ct_due(&n->next_claim_ms, now,
+		n->link.bell != NULL && n->link.armed ? CT_IDLE_MS : CLAIM_MS))
 		n->rung = true;
 	ct_bell_hang(n);
 	ct_control_hang(n);
@@ -246,8 +218,8 @@ wait_ms(const struct ct_node *n, int64_t now, int64_t limits_at)
 	for (i = 0; i < ct_countof(at); i++)
 		if (at[i] < next && (ct_link_up(n) || &at[i] == &at[4]))
 			next = at[i];
-	if (n->draining || next > now + DOG_MS)
-		next = now + (n->draining ? 50 : DOG_MS);
+	if (n->draining || next > now + CT_IDLE_MS)
+		next = now + (n->draining ? 50 : CT_IDLE_MS);
 	return next <= now ? 0 : (int)(next - now);
 }
 

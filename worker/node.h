@@ -2,10 +2,11 @@
  * One worker node: a single-threaded supervisor that owns all traffic with
  * Redis, and children that run one job each at a time.
  *
- *   link.c    the connection, the place among the nodes, the scripts
+ *   link.c    the connection, the place among the nodes
+ *   duty.c    what is asked of Redis by the clock
  *   bell.c    how a push wakes an idle node
  *   queues.c  which lists are asked, in which order
- *   round.c   settle, claim, begin: the one trip of a turn
+ *   round.c   settle, duties, claim, begin: the one trip of a turn
  *   slot.c    children: start, hand over a job, limits, death
  *   settle.c  what becomes of a message: pure decisions into a settle request
  *   control*  what Celery's tools ask and are told (control.h)
@@ -28,6 +29,9 @@
 #define CT_JOB_TTL_S   "604800"
 #define CT_DEAD_CAP    "10000"
 #define CT_LISTS_MAX   (CT_STEPS * CT_QUEUES_MAX)
+/* How seldom an idle node looks, in case its bell is dead: a quarter of the
+ * usual lease, so that one wake does for its beat, too. */
+#define CT_IDLE_MS 2500
 
 struct ct_queue_row {
 	struct ct_str list[CT_STEPS]; /* by rising priority number */
@@ -102,7 +106,8 @@ struct ct_link {
 	struct ct_redis *main; /* NULL: down */
 	struct ct_redis *bell; /* NULL: asking by the clock */
 	char wid[128];	       /* "": no place among the nodes */
-	int64_t beat_ok_ms;    /* last beat that was granted */
+	int64_t beat_ask_ms;   /* when the last beat was asked for */
+	int64_t beat_ok_ms;    /* ... the last one that was granted */
 	int64_t retry_ms;      /* no attempt before */
 	int64_t backoff_ms;
 	bool greeted;	  /* configuration of Redis was checked */
@@ -138,6 +143,7 @@ struct ct_node {
 	struct ct_cell *trip; /* time of a turn's trip to Redis */
 	struct ct_aide aide[CT_AIDES];
 	int64_t next_number; /* of messages that are claimed */
+	unsigned duties;     /* due in this turn */
 	bool rung;	     /* there may be messages */
 	bool quiet;	     /* the last claim found the lists empty */
 	bool draining;	     /* takes no more jobs */
@@ -152,22 +158,45 @@ bool ct_link_up(const struct ct_node *n);
 /* Longest wait for an answer of Redis. */
 int ct_link_timeout_ms(const struct ct_node *n);
 void ct_link_drop(struct ct_node *n, const struct ct_err *why);
+/* An error reply, such as "out of memory", is like a lost connection. */
+bool ct_link_take(
+    struct ct_node *n, const struct redisReply **reply, struct ct_err *err);
 /* Connect, take a place or confirm it, audit. */
 bool ct_link_try(struct ct_node *n);
 /* The place is lost: stop its jobs, forget it. */
 void ct_link_lose(struct ct_node *n);
 /* Say again what the node is: its queues are others. */
 void ct_link_describe(struct ct_node *n);
-bool ct_link_beat(struct ct_node *n);
-/* Sets next_reap_ms sooner where a lease ends before. */
-bool ct_link_reap(struct ct_node *n);
-/* Sets next_promote_ms. */
-bool ct_link_promote(struct ct_node *n);
 bool ct_link_audit(struct ct_node *n);
 bool ct_link_progress(
     struct ct_node *n, struct ct_slot *s, struct ct_str value);
 /* Say good-bye: what is still held goes back. */
 void ct_link_leave(struct ct_node *n);
+/*
+ * duty.c: what is asked by the clock, as part of a trip: append, then take.
+ * Each may be due together with the others. A beat may find the place lost,
+ * reaping and promoting may find messages for a claim in the same trip.
+ */
+enum ct_duty {
+	CT_DUTY_BEAT = 1,    /* renew the place, tell Celery's tools */
+	CT_DUTY_REAP = 2,    /* give back what dead nodes hold */
+	CT_DUTY_PROMOTE = 4, /* queue what has waited for its time */
+};
+/* Often enough for the lease, whatever was asked for. */
+static inline int64_t
+ct_beat_ms(const struct ct_conf *conf)
+{
+	int64_t most_ms = conf->lease_ms / 4;
+
+	return conf->beat_ms < most_ms ? conf->beat_ms : most_ms;
+}
+/* Those whose time has come; beats and reaping are not due again in this one.
+ */
+unsigned ct_duties_due(struct ct_node *n, int64_t now);
+/* false: the connection is to be dropped. */
+bool ct_duties_append(struct ct_node *n, unsigned duties, struct ct_err *err);
+/* Sets next_promote_ms, and next_reap_ms sooner where a lease ends before. */
+bool ct_duties_take(struct ct_node *n, unsigned duties, struct ct_err *err);
 /*
  * bell.c. Whatever happens to the bell, messages are asked for by the clock.
  * Hang it where there is none and its back-off is over; the link is up.
@@ -208,8 +237,9 @@ enum ct_rc ct_queues_drop(struct ct_queues *q, struct ct_arena **names,
 const char *ct_queues_text(const struct ct_queues *q, struct ct_arena *a);
 
 /*
- * round.c. One trip: send every settle request, claim and begin as many
- * messages as there will be idle children, begin what needed a look first.
+ * round.c. One trip: send every settle request, do what is due, claim and begin
+ * as many messages as there will be idle children, begin what needed a look
+ * first.
  * *more: call again.
  */
 bool ct_link_round(struct ct_node *n, bool *more);
@@ -267,10 +297,20 @@ void ct_settle_note(
 int64_t ct_backoff_ms(int backoff_s, int64_t retries);
 
 /* node.c */
+/* A multiple of a period, so that an idle node wakes once for all of them. */
 static inline int64_t
 ct_next_multiple(int64_t now, int64_t every)
 {
 	return now - now % every + every;
+}
+/* Its time has come; *at is the next one then. */
+static inline bool
+ct_due(int64_t *at, int64_t now, int64_t every)
+{
+	if (now < *at)
+		return false;
+	*at = ct_next_multiple(now, every);
+	return true;
 }
 /* The life of a node; returns the exit status of the process. */
 int ct_node_run(const struct ct_conf *conf);

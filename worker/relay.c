@@ -17,7 +17,9 @@
 #include "worker/erase.h"
 #include "worker/node.h"
 
-#define EVERY_MS    1000
+#define EVERY_S	    1
+#define QUIET_S	    3
+#define QUIET_AFTER 10 /* turns in which nothing waited */
 #define AGAIN_MS    30000
 #define SENT_AGE_S  60
 #define BATCH	    100
@@ -35,6 +37,7 @@ struct relay {
 	int64_t next_again_ms;
 	int64_t next_purge_ms;
 	int64_t next_look_ms;
+	int quiet; /* turns in which nothing waited, up to QUIET_AFTER */
 };
 
 static enum ct_rc
@@ -139,13 +142,17 @@ all(struct relay *r, bool again, struct ct_err *err)
 	return rc;
 }
 
-/* How much waits, for the metrics: before it is carried, or it is nothing. */
+/*
+ * How much waits, for the metrics: counted before it is carried, or it is
+ * nothing; where nothing waits that is known already.
+ */
 static enum ct_rc
-look(struct relay *r, struct ct_err *err)
+look(struct relay *r, bool waits, struct ct_err *err)
 {
-	int64_t pending, oldest_s;
+	int64_t pending = 0, oldest_s = 0;
 
-	if (ct_outbox_count(r->pg, r->a, &pending, &oldest_s, err) != CT_OK)
+	if (waits &&
+	    ct_outbox_count(r->pg, r->a, &pending, &oldest_s, err) != CT_OK)
 		return err->rc;
 	ct_metric_set(ct_metric(CT_M_OUTBOX_PENDING, ""), (uint64_t)pending);
 	ct_metric_set(ct_metric(CT_M_OUTBOX_OLDEST, ""), (uint64_t)oldest_s);
@@ -159,14 +166,16 @@ turn(struct relay *r, struct ct_err *err)
 {
 	int64_t now = ct_mono_ms(), n;
 	bool waits = false;
-	enum ct_rc rc = CT_OK;
+	enum ct_rc rc = ct_outbox_waits(r->pg, r->a, &waits, err);
 
-	if (now >= r->next_look_ms) {
+	if (waits)
+		r->quiet = 0;
+	else if (r->quiet < QUIET_AFTER)
+		r->quiet++;
+	if (rc == CT_OK && now >= r->next_look_ms) {
 		r->next_look_ms = now + LOOK_MS;
-		rc = look(r, err);
+		rc = look(r, waits, err);
 	}
-	if (rc == CT_OK)
-		rc = ct_outbox_waits(r->pg, r->a, &waits, err);
 	if (rc == CT_OK && waits)
 		rc = all(r, false, err);
 	if (rc == CT_OK && now >= r->next_again_ms) {
@@ -205,7 +214,6 @@ note(struct relay *r, enum ct_rc rc, const struct ct_err *err)
 int
 ct_relay_main(const struct ct_conf *conf)
 {
-	const struct timespec nap = {.tv_sec = EVERY_MS / 1000};
 	struct relay r = {.conf = conf, .a = ct_arena_create(64U << 20)};
 	struct ct_err err;
 	enum ct_rc rc;
@@ -228,6 +236,9 @@ ct_relay_main(const struct ct_conf *conf)
 		ct_err_clear(&err);
 		rc = turn(&r, &err);
 		note(&r, rc, &err);
-		nanosleep(&nap, NULL);
+		nanosleep(
+		    &(struct timespec){
+			.tv_sec = r.quiet < QUIET_AFTER ? EVERY_S : QUIET_S},
+		    NULL);
 	}
 }

@@ -1,6 +1,7 @@
 /*
- * One turn of a node, in one trip: settle what has ended, claim and begin what
- * is next. A message that needs a look first is begun in the next turn.
+ * One turn of a node, in one trip: settle what has ended, do what is due by the
+ * clock, claim and begin what is next. A message that needs a look first is
+ * begun in the next turn.
  */
 #include "common/metrics.h"
 #include "worker/node.h"
@@ -42,22 +43,6 @@ append_claim(struct ct_node *n, size_t want, struct ct_err *err)
 		   (int)(v - argv), argv, err) == CT_OK;
 }
 
-/* An error reply, such as "out of memory", is like a lost connection. */
-static bool
-take(struct ct_node *n, const struct redisReply **reply, struct ct_err *err)
-{
-	struct ct_str text;
-
-	if (ct_redis_take(n->link.main, n->scratch, reply, err) != CT_OK)
-		return false;
-	if (!ct_reply_error(*reply))
-		return true;
-	text = ct_reply_str(*reply);
-	ct_fail(err, CT_INTERNAL, NULL, "Redis refused a script");
-	ct_err_detail(err, "%.*s", CT_STR_FMT(text));
-	return false;
-}
-
 static bool
 take_settled(struct ct_node *n, struct ct_err *err)
 {
@@ -67,7 +52,7 @@ take_settled(struct ct_node *n, struct ct_err *err)
 	for (s = n->slot; s < n->slot + n->nslots; s++) {
 		if (s->state != CT_SLOT_ENDED)
 			continue;
-		if (!take(n, &reply, err))
+		if (!ct_link_take(n, &reply, err))
 			return false;
 		ct_settle_note(n, s, ct_reply_i64(reply));
 		ct_events_settled(n, s, ct_reply_i64(reply));
@@ -130,7 +115,7 @@ take_claim(struct ct_node *n, size_t want, struct ct_err *err)
 	const struct redisReply *reply;
 	size_t held;
 
-	if (!take(n, &reply, err))
+	if (!ct_link_take(n, &reply, err))
 		return false;
 	if (ct_reply_i64(ct_reply_at(reply, 0)) < 0) {
 		ct_link_lose(n);
@@ -167,6 +152,7 @@ free_children(const struct ct_node *n)
  */
 struct trip {
 	size_t want;
+	unsigned duties;
 	bool settles;
 	bool claims;
 	bool arms;
@@ -178,6 +164,7 @@ plan(const struct ct_node *n)
 	struct trip t = {0};
 
 	t.want = n->rung && !n->draining ? free_children(n) : 0;
+	t.duties = n->duties;
 	t.settles = ct_slots_count(n, CT_SLOT_ENDED) > 0;
 	t.claims = t.want > 0 || ct_slots_count(n, CT_SLOT_STARTING) > 0;
 	t.arms = ct_bell_unarmed(n) && !n->draining &&
@@ -188,7 +175,7 @@ plan(const struct ct_node *n)
 static bool
 has_work(struct trip t)
 {
-	return t.settles || t.claims || t.arms;
+	return t.settles || t.duties != 0 || t.claims || t.arms;
 }
 
 static bool
@@ -201,11 +188,13 @@ round_trip(struct ct_node *n, struct trip t, struct ct_err *err)
 		    ct_redis_append_eval(n->link.main, ct_script("jq_settle"),
 			0, CT_SETTLE_ARGC, s->settle.argv, err) != CT_OK)
 			return false;
+	if (!ct_duties_append(n, t.duties, err))
+		return false;
 	if (t.claims && !append_claim(n, t.want, err))
 		return false;
 	if (t.arms && !ct_bell_append(n, err))
 		return false;
-	return take_settled(n, err) &&
+	return take_settled(n, err) && ct_duties_take(n, t.duties, err) &&
 	       (!t.claims || take_claim(n, t.want, err)) &&
 	       (!t.arms || ct_bell_take(n, err));
 }
@@ -222,6 +211,7 @@ ct_link_round(struct ct_node *n, bool *more)
 		return false;
 	if (!has_work(t))
 		return true;
+	n->duties = 0;
 	ct_err_clear(&err);
 	begin_us = ct_mono_us();
 	if (!round_trip(n, t, &err)) {

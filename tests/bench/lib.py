@@ -317,8 +317,9 @@ def cpu_s(pid):
 
 
 def resting(pid, seconds):
-    """What a worker costs while it has nothing to do."""
-    time.sleep(1)
+    """What a worker costs while it has nothing to do, and had nothing before.
+    """
+    time.sleep(seconds)
     before = cpu_s(pid)
     time.sleep(seconds)
     return {"idle_cpu_percent": (cpu_s(pid) - before) / seconds * 100,

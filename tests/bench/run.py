@@ -38,7 +38,7 @@ class Bench:
         self.o = options
         self.seconds = 1 if options.quick else 5
         self.rounds = 1 if options.quick else 3
-        self.idle_s = 2 if options.quick else 10
+        self.idle_s = 2 if options.quick else 20
         self.dir = os.path.join(BUILD, "bench")
         os.makedirs(self.dir, exist_ok=True)
         self.stack = Stack()

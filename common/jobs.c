@@ -95,7 +95,7 @@ step_messages(struct walk *w, int64_t room, struct ct_err *err)
 	if (next < 0)
 		go_on(w);
 	else
-		w->from = ct_jobs_number(w->j->a, next);
+		w->from = ct_str_of_i64(w->j->a, next);
 	return CT_OK;
 }
 
@@ -107,7 +107,7 @@ step_done(struct walk *w, int64_t room, struct ct_err *err)
 	    ct_str_is(w->from, "0") ? CT_STR("+")
 				    : ct_str_of(ct_arena_printf(w->j->a,
 					  "(%.*s", CT_STR_FMT(w->from))),
-	    CT_STR("-"), CT_STR("COUNT"), ct_jobs_number(w->j->a, room)};
+	    CT_STR("-"), CT_STR("COUNT"), ct_str_of_i64(w->j->a, room)};
 	bool known[CT_JOBS_LIMIT];
 	const struct redisReply *p;
 	struct ct_job_info *row;

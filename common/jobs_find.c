@@ -23,7 +23,7 @@ find(struct ct_jobs *j, unsigned source, struct ct_str list, int64_t from,
 		struct ct_mark mark = ct_arena_mark(j->a);
 		size_t n;
 
-		if (ct_jobs_peek(j, source, ct_jobs_number(j->a, from), PAGE,
+		if (ct_jobs_peek(j, source, ct_str_of_i64(j->a, from), PAGE,
 			list, &p, err) != CT_OK)
 			return err->rc;
 		n = ct_jobs_peeked(j, p, source, page);

@@ -30,7 +30,6 @@ enum ct_rc ct_jobs_peek(struct ct_jobs *j, unsigned source, struct ct_str from,
 size_t ct_jobs_peeked(struct ct_jobs *j, const struct redisReply *p,
     unsigned source, struct ct_job_info *row);
 
-struct ct_str ct_jobs_number(struct ct_arena *a, int64_t v);
 /* us of a number in ms; 0 and less: CT_NULL_I64 */
 int64_t ct_jobs_us(const struct redisReply *p);
 /* One script with the prefix before its arguments. */

@@ -101,7 +101,7 @@ take_dead(struct ct_jobs *j, const struct ct_job_info *row, struct ct_str next,
 	const struct redisReply *p;
 	const struct ct_str argv[] = {member_of(j->a, row),
 	    row->id.p ? row->id : CT_STR(""), next,
-	    ct_jobs_number(j->a, CT_JOBS_TTL_S)};
+	    ct_str_of_i64(j->a, CT_JOBS_TTL_S)};
 
 	if (!row->raw.p)
 		return ct_fail(err, CT_CONFLICT, "too_long",
@@ -141,7 +141,7 @@ ct_jobs_dead_clear(
 {
 	const struct ct_str argv[] = {CT_STR("ZREMRANGEBYSCORE"),
 	    ct_jobs_key(j, "dead"), CT_STR("-inf"),
-	    ct_jobs_number(j->a, before_us / 1000)};
+	    ct_str_of_i64(j->a, before_us / 1000)};
 	const struct redisReply *p;
 
 	if (ct_redis_do(j->redis, j->a, 4, argv, &p, err) != CT_OK)
@@ -304,7 +304,7 @@ ct_jobs_pause(struct ct_jobs *j, struct ct_str queue, bool paused,
 		return err->rc;
 	if (paused) {
 		argv[0] = CT_STR("HSETNX");
-		argv[3] = ct_jobs_number(j->a, ct_now_us() / 1000);
+		argv[3] = ct_str_of_i64(j->a, ct_now_us() / 1000);
 	}
 	if (ct_redis_do(j->redis, j->a, paused ? 4 : 3, argv, &p, err) != CT_OK)
 		return err->rc;
@@ -357,8 +357,8 @@ enum ct_rc
 ct_jobs_nodes(
     struct ct_jobs *j, struct ct_node_info **out, size_t *n, struct ct_err *err)
 {
-	const struct ct_str argv[] = {ct_jobs_number(j->a, CT_JOBS_NODES),
-	    ct_jobs_number(j->a, CT_JOBS_RUN)};
+	const struct ct_str argv[] = {ct_str_of_i64(j->a, CT_JOBS_NODES),
+	    ct_str_of_i64(j->a, CT_JOBS_RUN)};
 	const struct redisReply *p;
 
 	if (ct_jobs_ask(j, "jq_nodes", 2, argv, &p, err) != CT_OK)
@@ -480,8 +480,8 @@ ct_jobs_follow(struct ct_jobs *j, struct ct_str *at, int wait_ms,
 	if (at->n == 0)
 		return newest(j, key, at, err);
 	const struct ct_str argv[] = {CT_STR("XREAD"), CT_STR("COUNT"),
-	    ct_jobs_number(j->a, CT_JOBS_LIMIT), CT_STR("BLOCK"),
-	    ct_jobs_number(j->a, wait_ms), CT_STR("STREAMS"), key, *at};
+	    ct_str_of_i64(j->a, CT_JOBS_LIMIT), CT_STR("BLOCK"),
+	    ct_str_of_i64(j->a, wait_ms), CT_STR("STREAMS"), key, *at};
 	if (ct_redis_do(j->redis, j->a, ct_countof(argv), argv, &p, err) !=
 	    CT_OK)
 		return err->rc;

@@ -65,12 +65,6 @@ ct_jobs_is_one(struct ct_str s, const char *const *names)
 	return false;
 }
 
-struct ct_str
-ct_jobs_number(struct ct_arena *a, int64_t v)
-{
-	return ct_str_of(ct_arena_printf(a, "%lld", (long long)v));
-}
-
 int64_t
 ct_jobs_us(const struct redisReply *p)
 {
@@ -340,7 +334,7 @@ ct_jobs_peek(struct ct_jobs *j, unsigned source, struct ct_str from,
     struct ct_err *err)
 {
 	const struct ct_str argv[] = {ct_str_of(ct_job_sources[source].what),
-	    from, ct_jobs_number(j->a, count), list};
+	    from, ct_str_of_i64(j->a, count), list};
 
 	return ct_jobs_ask(j, "jq_peek", list.p ? 4 : 3, argv, out, err);
 }

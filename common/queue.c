@@ -7,12 +7,6 @@
 #include "common/metrics.h"
 #include "common/queue.h"
 
-static struct ct_str
-number(struct ct_arena *a, int64_t v)
-{
-	return ct_str_of(ct_arena_printf(a, "%lld", (long long)v));
-}
-
 enum ct_rc
 ct_queue_push(struct ct_redis *r, struct ct_arena *a, const char *prefix,
     struct ct_job_new *job, bool *fresh, struct ct_err *err)
@@ -38,7 +32,8 @@ ct_queue_push(struct ct_redis *r, struct ct_arena *a, const char *prefix,
 	argv[2] =
 	    ct_msg_list(a, ct_str_of(job->queue), ct_msg_step(job->priority));
 	argv[3] = ct_msg_encode(a, &n);
-	argv[4] = number(a, (job->due_us + 999) / 1000); /* never early */
+	argv[4] =
+	    ct_str_of_i64(a, (job->due_us + 999) / 1000); /* never early */
 	argv[5] = ct_str_of(job->task);
 	argv[6] = ct_str_of(job->queue);
 	rc = ct_redis_eval(
@@ -79,7 +74,7 @@ ct_queue_revoke(struct ct_redis *r, struct ct_arena *a, const char *prefix,
 	    ct_exception_json(a, "celery.exceptions", "TaskRevokedError",
 		(struct ct_str){0}, "revoked"),
 	    (struct ct_str){0}, ct_now_us());
-	argv[3] = number(a, CT_RESULT_TTL_S);
+	argv[3] = ct_str_of_i64(a, CT_RESULT_TTL_S);
 	argv[4] = stop ? CT_STR("1") : CT_STR("0");
 	return ct_redis_eval(
 	    r, a, ct_script("jq_cancel"), 0, 5, argv, &reply, err);

@@ -7,6 +7,8 @@
 
 #include "common/str.h"
 
+#define DIGITS_MAX 20 /* of an int64_t and its sign */
+
 struct ct_str
 ct_str_of(const char *cstr)
 {
@@ -107,6 +109,30 @@ ct_str_dup(struct ct_arena *a, struct ct_str s)
 	if (!s.p)
 		return s;
 	return (struct ct_str){ct_arena_dup(a, s.p, s.n), s.n};
+}
+
+/* Written from the end of text. */
+static struct ct_str
+digits(char text[DIGITS_MAX], int64_t v)
+{
+	uint64_t u = v < 0 ? -(uint64_t)v : (uint64_t)v;
+	char *end = text + DIGITS_MAX, *p = end;
+
+	do {
+		*--p = (char)('0' + u % 10);
+		u /= 10;
+	} while (u > 0);
+	if (v < 0)
+		*--p = '-';
+	return (struct ct_str){p, (size_t)(end - p)};
+}
+
+struct ct_str
+ct_str_of_i64(struct ct_arena *a, int64_t v)
+{
+	char text[DIGITS_MAX];
+
+	return ct_str_dup(a, digits(text, v));
 }
 
 bool
@@ -261,16 +287,10 @@ ct_buf_addc(struct ct_buf *b, char c)
 void
 ct_buf_addi(struct ct_buf *b, int64_t v)
 {
-	uint64_t u = v < 0 ? -(uint64_t)v : (uint64_t)v;
-	char text[20], *p = text + sizeof(text);
+	char text[DIGITS_MAX];
+	struct ct_str s = digits(text, v);
 
-	do {
-		*--p = (char)('0' + u % 10);
-		u /= 10;
-	} while (u > 0);
-	if (v < 0)
-		*--p = '-';
-	ct_buf_add(b, p, (size_t)(text + sizeof(text) - p));
+	ct_buf_add(b, s.p, s.n);
 }
 
 void

@@ -34,6 +34,8 @@ char *ct_str_cstr(struct ct_arena *a, struct ct_str s);
 struct ct_str ct_str_dup(struct ct_arena *a, struct ct_str s);
 /* Decimal digits with optional '-', nothing else; false out of range. */
 bool ct_str_i64(struct ct_str s, int64_t min, int64_t max, int64_t *out);
+/* The reverse, NUL-terminated on the arena. */
+struct ct_str ct_str_of_i64(struct ct_arena *a, int64_t v);
 /* Well-formed UTF-8 (no surrogates, no overlong forms, <= U+10FFFF). */
 bool ct_utf8_ok(struct ct_str s);
 /* Code points in well-formed UTF-8. */

@@ -56,9 +56,8 @@ ctl_table_text(struct ctl_table *t, struct ct_str text)
 void
 ctl_table_i64(struct ctl_table *t, int64_t v)
 {
-	ctl_table_text(t, v == CT_NULL_I64 ? (struct ct_str){0}
-					   : ct_str_of(ct_arena_printf(
-						 t->a, "%lld", (long long)v)));
+	ctl_table_text(
+	    t, v == CT_NULL_I64 ? (struct ct_str){0} : ct_str_of_i64(t->a, v));
 }
 
 static void

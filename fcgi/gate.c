@@ -102,7 +102,7 @@ ct_gate_ask(struct ct_req *r, struct ct_str *key, struct ct_str *args)
 		*key = ct_cache_key_session(
 		    r->token_hash, ct_arena_raw(r->a, CT_CACHE_KEY));
 	args[0] = ct_str_of(ct_class_name(t->class));
-	args[1] = ct_str_of(ct_arena_printf(r->a, "%lld", (long long)r->limit));
+	args[1] = ct_str_of_i64(r->a, r->limit);
 	args[2] = ct_str_of(r->addr_digest);
 	args[3] = ct_str_of(tag ? t->tag : "");
 	args[4] = held_etag(r);

@@ -32,8 +32,7 @@ track(struct ct_node *n, struct ct_err *err)
 	rc = ct_redis_do(n->link.bell, n->scratch, 2, ask_id, &reply, err);
 	if (rc != CT_OK)
 		return rc;
-	on[4] = ct_str_of(ct_arena_printf(
-	    n->scratch, "%lld", (long long)ct_reply_i64(reply)));
+	on[4] = ct_str_of_i64(n->scratch, ct_reply_i64(reply));
 	rc = ct_redis_do(n->link.bell, n->scratch, 2, sub, &reply, err);
 	if (rc != CT_OK)
 		return rc;

@@ -73,12 +73,6 @@ resign(struct cron *c)
 	c->lead[0] = '\0';
 }
 
-static struct ct_str
-number(struct cron *c, int64_t v)
-{
-	return ct_str_of(ct_arena_printf(c->a, "%lld", (long long)v));
-}
-
 static enum ct_rc
 eval(struct cron *c, const char *script, int argc, struct ct_str *argv,
     const struct redisReply **reply, struct ct_err *err)
@@ -100,7 +94,7 @@ tell(struct cron *c, const struct row *r, const char *op, int64_t slot_s,
 	argv[1] = ct_str_of(c->lead);
 	argv[2] = ct_str_of(r->plan.row->name);
 	argv[3] = ct_str_of(op);
-	argv[4] = number(c, slot_s);
+	argv[4] = ct_str_of_i64(c->a, slot_s);
 	if (eval(c, "jq_cron_fire", argc, argv, &reply, err) != CT_OK)
 		return err->rc;
 	*word = ct_reply_str(reply);
@@ -271,7 +265,7 @@ ask(struct cron *c, int64_t ttl_ms, struct ct_err *err)
 	int64_t asked_ms = ct_mono_ms(), now_ms;
 
 	argv[1] = ct_str_of(c->token);
-	argv[2] = number(c, ttl_ms);
+	argv[2] = ct_str_of_i64(c->a, ttl_ms);
 	if (eval(c, "jq_leader", 3, argv, &reply, err) != CT_OK)
 		return err->rc;
 	now_ms = ct_reply_i64(ct_reply_at(reply, 1));

@@ -12,12 +12,6 @@
 #define PROMOTE_MAX_MS 250 /* in case no bell rang */
 #define BEAT_ARGC      3   /* before the ids of what runs */
 
-static struct ct_str
-number(struct ct_node *n, int64_t v)
-{
-	return ct_str_of(ct_arena_printf(n->scratch, "%lld", (long long)v));
-}
-
 /* argv[0] and [1] are for the prefix and the node's id. */
 static bool
 append(struct ct_node *n, const char *script, int argc, struct ct_str *argv,
@@ -41,7 +35,7 @@ append_beat(struct ct_node *n, struct ct_err *err)
 
 	/* The lease runs from before the question. */
 	n->link.beat_ask_ms = ct_mono_ms();
-	argv[2] = number(n, 10 * n->conf->lease_ms);
+	argv[2] = ct_str_of_i64(n->scratch, 10 * n->conf->lease_ms);
 	for (s = n->slot; s < n->slot + n->nslots; s++)
 		if (s->state == CT_SLOT_BUSY)
 			argv[argc++] = s->msg.id;
@@ -90,8 +84,8 @@ append_reap(struct ct_node *n, struct ct_err *err)
 
 	ct_time_format(ct_now_us(), when);
 	when[strcspn(when, "Z")] = '\0';
-	argv[2] = number(n, n->conf->lease_ms / 2);
-	argv[3] = number(n, n->conf->max_redeliver);
+	argv[2] = ct_str_of_i64(n->scratch, n->conf->lease_ms / 2);
+	argv[3] = ct_str_of_i64(n->scratch, n->conf->max_redeliver);
 	argv[4] = CT_STR("{\"status\":\"FAILURE\",\"result\":{\"exc_type\":"
 			 "\"WorkerLostError\",\"exc_message\":"
 			 "[\"Worker exited prematurely.\"],\"exc_module\":"
@@ -99,9 +93,9 @@ append_reap(struct ct_node *n, struct ct_err *err)
 			 "\"children\":[],\"task_id\":");
 	argv[5] = ct_str_of(
 	    ct_arena_printf(n->scratch, ",\"date_done\":\"%s\"}", when));
-	argv[6] = number(n, CT_RESULT_TTL_S);
+	argv[6] = ct_str_of_i64(n->scratch, CT_RESULT_TTL_S);
 	argv[7] = CT_STR(CT_DEAD_CAP);
-	argv[8] = number(n, n->conf->lease_ms);
+	argv[8] = ct_str_of_i64(n->scratch, n->conf->lease_ms);
 	return append(n, "jq_reap", 9, argv, err);
 }
 
@@ -137,7 +131,7 @@ append_promote(struct ct_node *n, struct ct_err *err)
 {
 	struct ct_str argv[3];
 
-	argv[2] = number(n, PROMOTE_LIMIT);
+	argv[2] = ct_str_of_i64(n->scratch, PROMOTE_LIMIT);
 	return append(n, "jq_promote", 3, argv, err);
 }
 

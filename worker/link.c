@@ -14,12 +14,6 @@
 #define BACKOFF_MIN_MS 20
 #define BACKOFF_MAX_MS 2000
 
-static struct ct_str
-number(struct ct_arena *a, int64_t v)
-{
-	return ct_str_of(ct_arena_printf(a, "%lld", (long long)v));
-}
-
 bool
 ct_link_up(const struct ct_node *n)
 {
@@ -154,10 +148,10 @@ describe(struct ct_node *n)
 	struct ct_str argv[8];
 
 	argv[2] = ct_str_of(n->host);
-	argv[3] = number(n->scratch, getpid());
+	argv[3] = ct_str_of_i64(n->scratch, getpid());
 	argv[4] = ct_str_of(ct_queues_text(&n->queues, n->scratch));
-	argv[5] = number(n->scratch, (int64_t)n->nslots);
-	argv[6] = number(n->scratch, 10 * n->conf->lease_ms);
+	argv[5] = ct_str_of_i64(n->scratch, (int64_t)n->nslots);
+	argv[6] = ct_str_of_i64(n->scratch, 10 * n->conf->lease_ms);
 	argv[7] = ct_str_of(n->name);
 	return ask(n, "jq_register", 8, argv, &reply);
 }
@@ -318,10 +312,10 @@ ct_link_progress(struct ct_node *n, struct ct_slot *s, struct ct_str value)
 	if (s->msg.ignore_result || !ct_link_up(n))
 		return true;
 	argv[2] = s->msg.id;
-	argv[3] = number(n->scratch, s->msg.retries);
+	argv[3] = ct_str_of_i64(n->scratch, s->msg.retries);
 	argv[4] = ct_result_json(
 	    n->scratch, &s->msg, CT_R_PROGRESS, value, (struct ct_str){0}, 0);
-	argv[5] = number(n->scratch, CT_RESULT_TTL_S);
+	argv[5] = ct_str_of_i64(n->scratch, CT_RESULT_TTL_S);
 	if (!ask(n, "jq_progress", 6, argv, &reply))
 		return false;
 	switch (ct_reply_i64(reply)) {

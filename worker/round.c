@@ -8,12 +8,6 @@
 
 #define CLAIM_ARGC 5 /* before the held ones */
 
-static struct ct_str
-number(struct ct_node *n, int64_t v)
-{
-	return ct_str_of(ct_arena_printf(n->scratch, "%lld", (long long)v));
-}
-
 static bool
 append_claim(struct ct_node *n, size_t want, struct ct_err *err)
 {
@@ -27,16 +21,16 @@ append_claim(struct ct_node *n, size_t want, struct ct_err *err)
 	*v++ = ct_str_of(n->conf->queue_prefix);
 	*v++ = ct_str_of(n->link.wid);
 	*v++ = CT_STR(CT_JOB_TTL_S);
-	*v++ = number(n, (int64_t)want);
-	*v++ = number(n, n->next_number);
+	*v++ = ct_str_of_i64(n->scratch, (int64_t)want);
+	*v++ = ct_str_of_i64(n->scratch, n->next_number);
 	/* Never used again, even where this claim's answer is lost. */
 	n->next_number += (int64_t)want;
 	for (s = n->slot; s < n->slot + n->nslots; s++) {
 		if (s->state != CT_SLOT_STARTING)
 			continue;
-		*v++ = number(n, s->number);
+		*v++ = ct_str_of_i64(n->scratch, s->number);
 		*v++ = s->msg.id;
-		*v++ = number(n, s->msg.retries);
+		*v++ = ct_str_of_i64(n->scratch, s->msg.retries);
 		*v++ = s->msg.task;
 	}
 	return ct_redis_append_eval(n->link.main, ct_script("jq_claim"), nkeys,

@@ -37,12 +37,6 @@ enum {
 	A_CAP
 };
 
-static struct ct_str
-number(struct ct_slot *s, int64_t v)
-{
-	return ct_str_of(ct_arena_printf(s->a, "%lld", (long long)v));
-}
-
 static void
 request(struct ct_node *n, struct ct_slot *s, const char *op, const char *state,
     const char *status)
@@ -58,15 +52,15 @@ request(struct ct_node *n, struct ct_slot *s, const char *op, const char *state,
 	s->settle.waits = strcmp(op, "sched") == 0;
 	v[A_PREFIX] = ct_str_of(n->conf->queue_prefix);
 	v[A_WID] = ct_str_of(ct_arena_printf(s->a, "%s", n->link.wid));
-	v[A_NUMBER] = number(s, s->number);
+	v[A_NUMBER] = ct_str_of_i64(s->a, s->number);
 	v[A_ID] = s->msg.id.p != NULL ? s->msg.id : none;
-	v[A_TRY] = number(s, s->msg.retries);
+	v[A_TRY] = ct_str_of_i64(s->a, s->msg.retries);
 	v[A_OP] = ct_str_of(op);
 	v[A_NEXT] = none;
 	v[A_DUE] = CT_STR("0");
 	v[A_STATE] = ct_str_of(state);
 	v[A_RESULT] = none;
-	v[A_RESULT_TTL] = number(s, n->conf->result_ttl_s);
+	v[A_RESULT_TTL] = ct_str_of_i64(s->a, n->conf->result_ttl_s);
 	v[A_TTL] = CT_STR(CT_JOB_TTL_S);
 	v[A_MAX] = CT_STR("-1");
 	v[A_REASON] = none;
@@ -147,7 +141,7 @@ look(struct ct_node *n, struct ct_slot *s, int64_t redis_now_ms)
 		revoke(n, s, "expired");
 	} else if (m->eta_ms != CT_NULL_I64 && m->eta_ms > redis_now_ms) {
 		request(n, s, "sched", "scheduled", "scheduled");
-		s->settle.argv[A_DUE] = number(s, m->eta_ms);
+		s->settle.argv[A_DUE] = ct_str_of_i64(s->a, m->eta_ms);
 	} else {
 		s->state = CT_SLOT_STARTING;
 	}
@@ -213,7 +207,8 @@ retry(struct ct_node *n, struct ct_slot *s, const struct ct_frame *f,
 
 	request(n, s, "sched", "scheduled", "retry");
 	s->settle.argv[A_NEXT] = ct_msg_again(s->a, &s->msg);
-	s->settle.argv[A_DUE] = number(s, ct_now_us() / 1000 + wait_ms);
+	s->settle.argv[A_DUE] =
+	    ct_str_of_i64(s->a, ct_now_us() / 1000 + wait_ms);
 	s->settle.argv[A_REASON] = error_of(s, "", value);
 	set_result(s, CT_R_RETRY, value, trace);
 }
@@ -225,7 +220,7 @@ requeue(struct ct_node *n, struct ct_slot *s, bool counts, const char *reason)
 	s->settle.reason = reason;
 	if (!counts)
 		return;
-	s->settle.argv[A_MAX] = number(s, n->conf->max_redeliver);
+	s->settle.argv[A_MAX] = ct_str_of_i64(s->a, n->conf->max_redeliver);
 	s->settle.argv[A_REASON] = CT_STR("worker lost");
 	s->settle.note = "worker lost";
 	set_result(s, CT_R_FAILURE,
@@ -297,7 +292,7 @@ ct_settle_frame(struct ct_node *n, struct ct_slot *s, const struct ct_frame *f)
 		bury(n, s, value.p);
 	} else if (f->rc == CT_OK) {
 		request(n, s, "ack", "succeeded", "success");
-		s->settle.argv[A_TTL] = number(s, n->conf->job_ttl_s);
+		s->settle.argv[A_TTL] = ct_str_of_i64(s->a, n->conf->job_ttl_s);
 		set_result(s, CT_R_SUCCESS, value, trace);
 	} else if (settle_stopped(n, s)) {
 		return;

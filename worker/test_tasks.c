@@ -69,8 +69,7 @@ ct_test_noop(CT_UNUSED struct ct_job *job, CT_UNUSED struct ct_err *err)
 enum ct_rc
 ct_test_now(struct ct_job *job, CT_UNUSED struct ct_err *err)
 {
-	job->result =
-	    ct_str_of(ct_arena_printf(job->a, "%lld", (long long)ct_now_us()));
+	job->result = ct_str_of_i64(job->a, ct_now_us());
 	return CT_OK;
 }
 
@@ -150,7 +149,6 @@ ct_test_fail(struct ct_job *job, struct ct_err *err)
 		job->retry_in_ms = milli_arg(job, "wait", 2, -1);
 		return ct_fail(err, CT_RETRY, NULL, "%.*s", CT_STR_FMT(text));
 	}
-	job->result =
-	    ct_str_of(ct_arena_printf(job->a, "%lld", (long long)job->attempt));
+	job->result = ct_str_of_i64(job->a, job->attempt);
 	return CT_OK;
 }

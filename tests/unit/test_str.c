@@ -111,6 +111,17 @@ test_i64(void **state)
 	    {"1/", false, 0},
 	    {"1:", false, 0},
 	};
+	static const struct {
+		const char *text;
+		int64_t value;
+	} back[] = {
+	    {"0", 0},
+	    {"-7", -7},
+	    {"1000", 1000},
+	    {"9223372036854775807", INT64_MAX},
+	    {"-9223372036854775808", INT64_MIN},
+	};
+	struct ct_arena *a = ct_arena_create(4096);
 	int64_t v;
 
 	(void)state;
@@ -122,6 +133,13 @@ test_i64(void **state)
 			fail_msg("%s", rows[i].text);
 		assert_int_equal(v, rows[i].ok ? rows[i].value : 77);
 	}
+	for (size_t i = 0; i < ct_countof(back); i++) {
+		struct ct_str s = ct_str_of_i64(a, back[i].value);
+
+		assert_string_equal(s.p, back[i].text);
+		assert_int_equal(s.n, strlen(back[i].text));
+	}
+	ct_arena_destroy(a);
 	assert_false(ct_str_i64(ABSENT, 0, 9, &v));
 	assert_false(ct_str_i64(CT_STR("10"), 0, 9, &v));
 	assert_false(ct_str_i64(CT_STR("-1"), 0, 9, &v));

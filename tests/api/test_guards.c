@@ -99,15 +99,16 @@ double_feed_names_the_nearest(void **state)
 	const int64_t day = -86400;
 	const struct ct_answer *r;
 
-	/* Before the new one the near meal, after it the far one. */
-	ct_want(feed(who, 31, 3 * day - 10 * 60, ""), 201);
+	/* Before the new one the near meal, after it the far one. Half a minute
+	 * more: each call has a now of its own. */
+	ct_want(feed(who, 31, 3 * day - 10 * 60 - 30, ""), 201);
 	ct_want(feed(who, 32, 3 * day + 90 * 60, ""), 201);
 	r = ct_want_error(feed(who, 33, 3 * day, ",'confirm':false"), 409,
 	    "double_feed", NULL);
 	want_near(r, 31, 10);
 	/* The other way round. */
 	ct_want(feed(who, 41, 5 * day - 90 * 60, ""), 201);
-	ct_want(feed(who, 42, 5 * day + 10 * 60, ""), 201);
+	ct_want(feed(who, 42, 5 * day + 10 * 60 + 30, ""), 201);
 	want_near(ct_want(feed(who, 43, 5 * day, ""), 201), 42, 10);
 	/* Two hours and more are not near. */
 	ct_want(feed(who, 51, 7 * day - 121 * 60, ""), 201);

@@ -2,7 +2,6 @@
  * With a store gone or responders dying: what still works, what is said, and
  * that nothing acknowledged is lost. Runs on a stack of its own.
  */
-#include <arpa/inet.h>
 #include <dirent.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -13,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,27 +19,13 @@
 
 #include "common/clock.h"
 #include "tests/support/app.h"
+#include "tests/support/port.h"
 
 #define DEADLINE_MS 60000
 #define MEALS	    120
 
 static char var_dir[128], log_file[160];
 static int port;
-
-static int
-free_port(void)
-{
-	struct sockaddr_in in = {.sin_family = AF_INET};
-	socklen_t n = sizeof(in);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&in, n) != 0 ||
-	    getsockname(fd, (struct sockaddr *)&in, &n) != 0)
-		ct_bug("no free port");
-	close(fd);
-	return ntohs(in.sin_port);
-}
 
 static int
 stack(const char *command)
@@ -96,7 +80,7 @@ begin_stack(void **state)
 	char base[64];
 
 	forget_options();
-	port = free_port();
+	port = ct_free_port();
 	snprintf(var_dir, sizeof(var_dir), "/tmp/catetube-degraded-%d",
 	    (int)getpid());
 	snprintf(log_file, sizeof(log_file), "%s.log", var_dir);

@@ -9,7 +9,6 @@ import random
 import re
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,9 @@ import time
 import uuid
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "../support"))
+from port import free_port  # noqa: E402
+
 ROOT = os.path.dirname(os.path.dirname(HERE))
 PASSWORD = "a-Quiet-cat-sleeps-71"
 TIMEOUT_S = 20  # of one request
@@ -114,9 +116,7 @@ class Stack:
     def __init__(self, name, **options):
         self.var = tempfile.mkdtemp(prefix=f"catetube-{name}-")
         os.chmod(self.var, 0o755)
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            self.port = s.getsockname()[1]
+        self.port = free_port()
         self.log = self.var + ".log"
         self.env = {k: v for k, v in os.environ.items() if not k.startswith(
             ("CATETUBE_", "PG", "DATABASE_", "REDIS_", "CORS_"))}
@@ -139,7 +139,9 @@ class Stack:
         begin = time.monotonic()
         if self.command("up") != 0:
             self.command("down")
-            sys.exit(f"fault: the stack does not start: see {self.log}")
+            with open(self.log, errors="replace") as f:
+                say("".join(f.readlines()[-30:]))
+            sys.exit("fault: the stack does not start")
         with open(os.path.join(self.var, "env")) as f:
             for line in f:
                 if not line.startswith("#"):

@@ -11,6 +11,7 @@
 #include <sys/un.h>
 
 #include "tests/support/http.h"
+#include "tests/support/port.h"
 
 #define CLIENTS	 4
 #define CHILDREN 2
@@ -21,20 +22,6 @@ static const char *cookie;
 static pid_t nginx;
 
 /* ------------------------------------------------------------ nginx */
-
-static int
-free_port(void)
-{
-	struct sockaddr_in in = {.sin_family = AF_INET};
-	socklen_t n = sizeof(in);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	assert_int_equal(bind(fd, (struct sockaddr *)&in, n), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&in, &n), 0);
-	close(fd);
-	return ntohs(in.sin_port);
-}
 
 /*
  * The service's own nginx files, with our paths and port in them, and its
@@ -77,7 +64,7 @@ nginx_start(void)
 	    "stderr", "-c", conf, "-g",
 	    getuid() == 0 ? "daemon off; user root;" : "daemon off;", NULL};
 	struct env *e = env_default();
-	int status, n = free_port();
+	int status, n = ct_free_port();
 
 	snprintf(port, sizeof(port), "%d", n);
 	snprintf(base, sizeof(base), "http://127.0.0.1:%d", n);

@@ -3,7 +3,6 @@ becomes of a mail when the server is away, busy, unwilling or without TLS."""
 import email
 import email.policy
 import os
-import socket
 import ssl
 import subprocess
 import sys
@@ -14,6 +13,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "../support"), os.path.join(HERE, "../fault")]
 from lib import PASSWORD, Client, Stack, Tally, say, wait_for  # noqa: E402
 from joined import token_in  # noqa: E402
+from port import free_port  # noqa: E402
 
 NEW = "another-Quiet-cat-9"
 t = Tally()
@@ -58,12 +58,6 @@ def serve(inbox, port, tls=None):
     c = Controller(inbox, hostname="127.0.0.1", port=port, tls_context=tls)
     c.start()
     return c
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def state(stack, address, kind="verify"):

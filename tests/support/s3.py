@@ -12,15 +12,11 @@ import threading
 import time
 import urllib.parse
 
+from port import free_port
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 FROM = os.path.join(ROOT, "tests/s3")
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 # ---- the real one

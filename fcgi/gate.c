@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/cache.h"
+#include "common/log.h"
 #include "db/api_token.h"
 #include "db/session.h"
 #include "fcgi/h_entry.h"
@@ -455,6 +456,19 @@ forget(struct ct_req *r)
 	(void)!ct_cache_settle(r->cache, &err); /* stays owed */
 }
 
+/* Its row is committed: if the push is lost, the outbox relay repeats it. */
+static void
+push(struct ct_req *r)
+{
+	struct ct_err err;
+
+	ct_err_clear(&err);
+	if (ct_queue_push(r->redis, r->a, r->app->conf->queue_prefix, &r->push,
+		NULL, &err) != CT_OK)
+		ct_log(CT_WARN, "push", "%s is left to the outbox: %s",
+		    r->push.task, err.detail);
+}
+
 void
 ct_gate_enter(struct ct_req *r, const struct ct_lane *lane)
 {
@@ -468,6 +482,8 @@ ct_gate_enter(struct ct_req *r, const struct ct_lane *lane)
 		ct_resp_error(r, &r->err);
 		return;
 	}
+	if (r->push.task)
+		push(r);
 	if (r->after)
 		r->after(r);
 	finish_get(r);

@@ -2,39 +2,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/log.h"
 #include "common/newfile.h"
-#include "common/queue.h"
 #include "db/import.h"
 #include "fcgi/handlers.h"
 #include "fcgi/resp.h"
 
 #define PIECE ((size_t)64 << 10)
 
-/* The row is committed; if the push is lost, the outbox relay repeats it. */
-static void
-push(struct ct_req *r, struct ct_job_new *job)
-{
-	struct ct_err err;
-
-	if (ct_queue_push(r->redis, r->a, r->app->conf->queue_prefix, job, NULL,
-		&err) != CT_OK)
-		ct_log(CT_WARN, "import", "push left to the outbox: %s",
-		    err.detail);
-}
-
 /* ------------------------------------------------------------ export */
-
-static void
-push_export(struct ct_req *r)
-{
-	struct ct_job_new job = {.id = r->made,
-	    .task = CT_EXPORT_TASK,
-	    .queue = CT_REPORT_QUEUE,
-	    .kwargs = ct_report_kwargs(r->a, &r->made)};
-
-	push(r, &job);
-}
 
 CT_HANDLER(h_export)
 {
@@ -44,8 +19,10 @@ CT_HANDLER(h_export)
 	if (ct_export_add(r->pg, r->a, &in, r->app->conf->reports_max, err) !=
 	    CT_OK)
 		return err->rc;
-	r->made = in.id;
-	r->after = push_export;
+	r->push = (struct ct_job_new){.id = in.id,
+	    .task = CT_EXPORT_TASK,
+	    .queue = CT_REPORT_QUEUE,
+	    .kwargs = ct_report_kwargs(r->a, &in.id)};
 	w = ct_resp_json(r, 202);
 	ct_jw_obj(w);
 	ct_jw_key(w, "report_id");
@@ -60,15 +37,13 @@ CT_HANDLER(h_export)
 
 /* ------------------------------------------------------------ import */
 
-static void
-push_import(struct ct_req *r)
+static struct ct_job_new
+job_of(struct ct_req *r, const struct ct_uuid *import, struct ct_uuid id)
 {
-	struct ct_job_new job = {.id = r->made_job,
+	return (struct ct_job_new){.id = id,
 	    .task = CT_IMPORT_TASK,
 	    .queue = CT_IMPORT_QUEUE,
-	    .kwargs = ct_import_kwargs(r->a, &r->made)};
-
-	push(r, &job);
+	    .kwargs = ct_import_kwargs(r->a, import)};
 }
 
 static const char *
@@ -179,9 +154,7 @@ CT_HANDLER(h_import_add)
 			ct_newfile_remove(f);
 		return err->rc;
 	}
-	r->made = in.id;
-	r->made_job = in.job_id;
-	r->after = push_import;
+	r->push = job_of(r, &in.id, in.job_id);
 	started(r, &in.id, "preview", "The archive is being looked at");
 	return CT_OK;
 }
@@ -217,15 +190,14 @@ CT_HANDLER(h_import_get)
 
 CT_HANDLER(h_import_run)
 {
+	struct ct_uuid job = ct_uuid_new();
 	bool begun;
 
-	r->made = r->id;
-	r->made_job = ct_uuid_new();
-	if (ct_import_run(r->pg, r->a, &r->account, &r->id, &r->made_job,
-		&begun, err) != CT_OK)
+	if (ct_import_run(
+		r->pg, r->a, &r->account, &r->id, &job, &begun, err) != CT_OK)
 		return err->rc;
 	if (begun)
-		r->after = push_import;
+		r->push = job_of(r, &r->id, job);
 	started(r, &r->id, "run", "The archive is being imported");
 	return CT_OK;
 }

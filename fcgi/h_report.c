@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include "common/log.h"
-#include "common/queue.h"
 #include "db/report.h"
 #include "fcgi/h_entry.h"
 #include "fcgi/handlers.h"
@@ -76,24 +75,6 @@ read_report(struct ct_req *r, struct ct_report *out, struct ct_err *err)
 	return CT_OK;
 }
 
-/* The row is committed; if the push is lost, the outbox relay repeats it. */
-static void
-push(struct ct_req *r)
-{
-	struct ct_job_new job = {
-	    .id = r->made,
-	    .task = CT_REPORT_TASK,
-	    .queue = CT_REPORT_QUEUE,
-	    .kwargs = ct_report_kwargs(r->a, &r->made),
-	};
-	struct ct_err err;
-
-	if (ct_queue_push(r->redis, r->a, r->app->conf->queue_prefix, &job,
-		NULL, &err) != CT_OK)
-		ct_log(CT_WARN, "report", "push left to the outbox: %s",
-		    err.detail);
-}
-
 CT_HANDLER(h_report_add)
 {
 	struct ct_report in = {0};
@@ -109,8 +90,10 @@ CT_HANDLER(h_report_add)
 	    ct_report_add(r->pg, r->a, &in, r->app->conf->reports_max, err) !=
 		CT_OK)
 		return err->rc;
-	r->made = in.id;
-	r->after = push;
+	r->push = (struct ct_job_new){.id = in.id,
+	    .task = CT_REPORT_TASK,
+	    .queue = CT_REPORT_QUEUE,
+	    .kwargs = ct_report_kwargs(r->a, &in.id)};
 	w = ct_resp_json(r, 202);
 	ct_jw_obj(w);
 	ct_jw_key(w, "report_id");

@@ -8,6 +8,7 @@
 #include "common/clock.h"
 #include "common/crypto.h"
 #include "common/field.h"
+#include "common/queue.h"
 #include "db/session.h"
 #include "fcgi/app.h"
 #include "fcgi/serve.h"
@@ -87,8 +88,8 @@ struct ct_req {
 	unsigned nforgets;
 	bool forget_all;
 	void (*after)(struct ct_req *r); /* NULL: nothing; cannot fail */
-	struct ct_uuid made;		 /* what the write made, for after */
-	struct ct_uuid made_job;	 /* and its job, where that differs */
+	struct ct_job_new
+	    push; /* a job with a row in the outbox; task NULL: none */
 
 	/* The answer. */
 	int status;

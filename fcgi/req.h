@@ -88,8 +88,8 @@ struct ct_req {
 	unsigned nforgets;
 	bool forget_all;
 	void (*after)(struct ct_req *r); /* NULL: nothing; cannot fail */
-	struct ct_job_new
-	    push; /* a job with a row in the outbox; task NULL: none */
+	/* A job whose row is in the outbox; task NULL: none. */
+	struct ct_job_new push;
 
 	/* The answer. */
 	int status;

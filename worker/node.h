@@ -190,8 +190,7 @@ ct_beat_ms(const struct ct_conf *conf)
 
 	return conf->beat_ms < most_ms ? conf->beat_ms : most_ms;
 }
-/* Those whose time has come; beats and reaping are not due again in this one.
- */
+/* Whose time has come, once each: but promote, which is due until taken. */
 unsigned ct_duties_due(struct ct_node *n, int64_t now);
 /* false: the connection is to be dropped. */
 bool ct_duties_append(struct ct_node *n, unsigned duties, struct ct_err *err);

@@ -16,7 +16,7 @@ import openpyxl
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../support"))
-from joined import Tally, one, registered, say, sql  # noqa: E402
+from joined import Tally, one, redis, registered, say, sql  # noqa: E402
 
 t = Tally()
 DAYS = 31
@@ -336,8 +336,19 @@ def long_one(who):
             "the newest are there")
 
 
+def pushed(who):
+    """Not left to the relay, which looks only now and then."""
+    for path, body in (("/api/report/feeding", {"format": "csv"}),
+                       ("/api/auth/export", None)):
+        r = who.send("POST", path, body)
+        t.same(r.status, 202, path)
+        t.check(redis().exists("jq:job:" + r.json()["report_id"]),
+                "the job is in Redis when it is answered")
+
+
 def main():
     who = registered()
+    pushed(who)
     who.cat = who.send("GET", "/api/auth/me").json()["user"]["cat_id"]
     fill(who)
     xlsx(who)

@@ -295,6 +295,25 @@ log_has(const char *name, const char *what)
 	return found;
 }
 
+/* A node whose children are all busy claims nothing: its beat tells it. */
+static void
+test_place_lost_while_busy(void **state)
+{
+	pid_t a = node_start("busy", "CATETUBE_WORKER_CHILDREN=1"), before, now;
+	const char *id = push("test.sleep", "{'seconds':60}", 0);
+
+	(void)state;
+	UNTIL(job_is(id, "running"));
+	assert_int_equal(job_children(a, &before, 1), 1);
+	cmd("DEL jq:w");
+	UNTIL(log_has("busy", "is lost"));
+	UNTIL(job_children(a, &now, 1) == 1 && now != before);
+	/* It serves again, under another name. */
+	id = push("test.echo", "{}", 0);
+	UNTIL(job_is(id, "succeeded"));
+	node_kill(a);
+}
+
 /* A node that may not hang its doorbell asks by the clock. */
 static void
 test_bell_refused(void **state)
@@ -537,9 +556,10 @@ main(void)
 	    T(test_node_killed), T(test_node_frozen), T(test_redis_killed),
 	    T(test_retry_then_dead), T(test_eta), T(test_unknown_task),
 	    T(test_poison), T(test_twice), T(test_drain), T(test_recycle),
-	    T(test_claim_forgotten), T(test_bell_refused), T(test_bell_cut),
-	    T(test_bell_wakes), T(test_bell_schedules), T(test_redis_pauses),
-	    T(test_reload), T(test_check)};
+	    T(test_claim_forgotten), T(test_place_lost_while_busy),
+	    T(test_bell_refused), T(test_bell_cut), T(test_bell_wakes),
+	    T(test_bell_schedules), T(test_redis_pauses), T(test_reload),
+	    T(test_check)};
 
 	return cmocka_run_group_tests(tests, group_up, group_down);
 }
